@@ -1,0 +1,7 @@
+#include "bindings.hpp"
+
+namespace hogvec::bindings {
+
+void bind_info(py::module_&) {}
+
+}  // namespace hogvec::bindings

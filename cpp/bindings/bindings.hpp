@@ -1,0 +1,17 @@
+// The registrars, one per concept, that module.cpp calls. No algorithm lives in this folder.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+namespace hogvec::bindings {
+
+void bind_corpus(py::module_& module);
+void bind_info(py::module_& module);
+void bind_sampler(py::module_& module);
+void bind_trainer(py::module_& module);
+void bind_tree(py::module_& module);
+void bind_vocabulary(py::module_& module);
+
+}  // namespace hogvec::bindings

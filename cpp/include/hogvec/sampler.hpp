@@ -1,0 +1,41 @@
+// Noise distributions over word ids, drawn in constant time by Walker's alias method.
+// Walker, "An efficient method for generating discrete random variables with general distributions", ACM TOMS 3 (1977);
+// Vose's construction: IEEE Transactions on Software Engineering 17 (1991).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hogvec/random.hpp"
+#include "hogvec/types.hpp"
+
+namespace hogvec {
+
+class AliasTable {
+ public:
+  // weights: (n,), finite, not negative, at least one positive; n below 2^31. Throws ValueError.
+  explicit AliasTable(std::span<const double> weights);
+
+  WordId draw(Stream& stream) const {
+    const std::uint64_t bits = stream.next();
+    const std::uint32_t slot = scale_bits(static_cast<std::uint32_t>(bits >> 32), static_cast<std::uint32_t>(slots_.size()));
+    const Slot& s = slots_[slot];
+    return WordId{static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) < s.threshold ? slot : s.alias)};
+  }
+
+  std::size_t size() const { return slots_.size(); }
+
+ private:
+  struct Slot {
+    std::uint32_t threshold;   // keep the slot when 32 random bits are below it
+    std::uint32_t alias;       // else take this one
+  };
+  std::vector<Slot> slots_;
+};
+
+// counts[i]^power, for any finite power: 0 draws uniformly from what occurs, negative powers favour the rare.
+// A count of zero has weight zero. Mikolov et al. 2013 use 0.75; Caselles-Dupré et al. 2018 (arXiv 1804.04212) negative powers.
+std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power);
+
+}  // namespace hogvec
