@@ -28,9 +28,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
     beside = os.path.join(folder, f".hogvec-{secrets.token_hex(8)}.part")
-    file = _create(beside, path)
     try:
-        with file:
+        with _create(beside, path) as file:
             if mode is not None:
                 shutil.copymode(target, beside)
             yield file

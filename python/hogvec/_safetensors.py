@@ -18,7 +18,7 @@ from hogvec._files import replace_file
 
 __all__ = ["read_safetensors", "row_blocks", "write_safetensors"]
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F64": np.dtype("<f8"),
     "I32": np.dtype("<i4"),
@@ -130,7 +130,7 @@ def _check_layout(
     def whole_numbers(value: Any) -> bool:
         return isinstance(value, list) and all(type(number) is int and 0 <= number < 2**63 for number in value)
 
-    layout = {}
+    layout: dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]] = {}
     for name, entry in header.items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise _damaged(path, f"tensor {name!r} must have dtype, shape and data_offsets")
