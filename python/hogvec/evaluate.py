@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +89,12 @@ class AnalogyReport:
         lines = [f"{'section':30}{'right':>8}{'answered':>10}{'questions':>11}{'accuracy':>10}{'of all':>8}"]
         for score in (*self.sections, self.semantic, self.syntactic, self.total):
             counts = f"{score.name:30}{score.correct:8}{score.answered:10}{score.questions:11}"
-            lines.append(f"{counts}{score.accuracy:10.1%}{score.accuracy_of_all:8.1%}")
+            lines.append(f"{counts}{_percent(score.accuracy):>10}{_percent(score.accuracy_of_all):>8}")
         return "\n".join(lines)
+
+
+def _percent(part: float) -> str:
+    return "-" if math.isnan(part) else f"{part:.1%}"
 
 
 @dataclass(frozen=True)
@@ -161,11 +166,11 @@ def evaluate_analogies(
     names, section_of, questions = _read_questions(path)
     lookup = _Lookup(vocabulary, restrict_vocab, case_insensitive)
     ids = lookup.ids([word for question in questions for word in question]).reshape(-1, 4)
-    answered = (ids >= 0).all(axis=1)
+    answered = np.all(ids >= 0, axis=1)
     correct = np.zeros(len(ids), dtype=bool)
     correct[answered] = _answers_are_right(rows, lookup, ids[answered])
 
-    def score(name: str, chosen: NDArray[np.bool_]) -> AnalogyScore:
+    def score(name: str, chosen: NDArray[Any]) -> AnalogyScore:
         return AnalogyScore(name, int(chosen.sum()), int(answered[chosen].sum()), int(correct[chosen].sum()))
 
     syntactic = np.array([name.startswith("gram") for name in names])[section_of]
@@ -215,7 +220,7 @@ def evaluate_similarity(
     pairs, scores = _read_pairs(path)
     lookup = _Lookup(vocabulary, restrict_vocab, case_insensitive)
     ids = lookup.ids([word for pair in pairs for word in pair]).reshape(-1, 2)
-    answered = (ids >= 0).all(axis=1)
+    answered = np.all(ids >= 0, axis=1)
     left, right = rows.rows(ids[answered, 0]), rows.rows(ids[answered, 1])
     cosines = np.einsum("ij,ij->i", left, right)
     return SimilarityReport(

@@ -59,7 +59,7 @@ class KeyedVectors:
     Examples
     --------
     >>> import numpy as np
-    >>> from hogvec import KeyedVectors, Vocabulary
+    >>> from hogvec.vocabulary import Vocabulary
     >>> words = Vocabulary.from_words(["king", "queen", "apple"])
     >>> v = KeyedVectors(words, np.array([[1, 0.5], [1, 0.6], [-1, 2]], dtype=np.float32))
     >>> v["queen"]
@@ -76,7 +76,8 @@ class KeyedVectors:
             raise TypeError(f"vectors must be a float32 array, got {kind}")
         if vectors.ndim != 2 or vectors.shape[0] != len(vocabulary) or vectors.shape[1] < 1:
             raise ValueError(f"vectors must have the shape ({len(vocabulary)}, dim), got {vectors.shape}")
-        if not vectors.flags.aligned or (vectors.shape[1] > 1 and vectors.strides[1] != vectors.itemsize):
+        apart = vectors.size > 0 and vectors.shape[1] > 1 and vectors.strides[1] != vectors.itemsize
+        if apart or not vectors.flags.aligned:
             raise ValueError(f"vectors must have aligned rows of contiguous values, got strides {vectors.strides}")
         self._vocabulary = vocabulary
         self._vectors = np.asarray(vectors).view()
@@ -125,7 +126,7 @@ class KeyedVectors:
     def __getitem__(self, word: str | Sequence[str]) -> NDArray[np.float32]:
         """Return a copy of the vector of a word (dim,) or of several (k, dim); KeyError names one that is unknown."""
         if isinstance(word, str):
-            return self._vectors[self._vocabulary[word]].copy()
+            return np.array(self._vectors[self._vocabulary[word]])
         return self._vectors[self._ids(word)]
 
     def _ids(self, words: Sequence[str]) -> NDArray[np.int32]:
@@ -294,8 +295,8 @@ class KeyedVectors:
         """Write a safetensors file with the vectors, the words and their counts.
 
         The tensors are `vectors` float32 (n, dim), `word_letters` uint8, `word_offsets` int64 (n + 1,) and
-        `word_counts` int64 (n,): word i is the UTF-8 of ``word_letters[word_offsets[i]:word_offsets[i + 1]]``. The file is written
-        beside `path` and then takes its place, so that an old file survives a failure.
+        `word_counts` int64 (n,); the UTF-8 of word i is ``word_letters[word_offsets[i]:word_offsets[i + 1]]``. The file
+        is written beside `path` and then takes its place, so that an old file survives a failure.
 
         Raises
         ------
@@ -303,7 +304,7 @@ class KeyedVectors:
             The file cannot be written.
         """
         letters, offsets = self._vocabulary.to_bytes_arrays()
-        tensors = {
+        tensors: dict[str, NDArray[Any]] = {
             "vectors": self._vectors,
             "word_letters": letters,
             "word_offsets": offsets,

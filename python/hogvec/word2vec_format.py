@@ -138,12 +138,12 @@ class _Reader:
         return words.vocabulary(), vectors[:rows]
 
     def _check_end(self, rows: int, longer: int, limit: int | None) -> None:
+        if self.promised is not None and rows < self.promised and rows != limit:
+            raise ValueError(f"the first line promises {self.promised} rows, the file ends after {rows}")
         if longer == rows > 1:
             raise ValueError(f"the first line says dim {self.dim}, but every row has more numbers")
         if self.promised is None or rows == limit:
             return
-        if rows < self.promised:
-            raise ValueError(f"the first line promises {self.promised} rows, the file ends after {rows}")
         while True:
             rest = self.buffer[self.done :]
             if rest.strip():
