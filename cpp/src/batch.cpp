@@ -19,18 +19,6 @@ std::span<const float> with_slack(std::vector<float>& values) {
   return {values.data(), size};
 }
 
-void check_offsets(std::span<const std::int64_t> offsets, std::size_t expected_last, const char* name) {
-  const auto fail = [name](const std::string& rule) { throw ValueError(std::string(name) + " must " + rule); };
-  if (offsets.empty()) fail("hold at least one number, got none");
-  if (offsets.front() != 0) fail("start at 0, got " + std::to_string(offsets.front()));
-  for (std::size_t i = 1; i < offsets.size(); ++i) {
-    if (offsets[i] < offsets[i - 1])
-      fail("not fall, got " + std::to_string(offsets[i]) + " after " + std::to_string(offsets[i - 1]));
-  }
-  if (offsets.back() != static_cast<std::int64_t>(expected_last))
-    fail("end at " + std::to_string(expected_last) + ", got " + std::to_string(offsets.back()));
-}
-
 void check_length(std::size_t length, std::size_t expected, const char* name) {
   if (length != expected)
     throw ValueError(std::string(name) + " must have length " + std::to_string(expected) + ", got " +
@@ -77,6 +65,18 @@ std::vector<T> copy(std::span<const T> values) {
 }
 
 }  // namespace
+
+void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, const char* name) {
+  const auto fail = [name](const std::string& rule) { throw ValueError(std::string(name) + " must " + rule); };
+  if (offsets.empty()) fail("hold at least one number, got none");
+  if (offsets.front() != 0) fail("start at 0, got " + std::to_string(offsets.front()));
+  for (std::size_t i = 1; i < offsets.size(); ++i) {
+    if (offsets[i] < offsets[i - 1])
+      fail("not fall, got " + std::to_string(offsets[i]) + " after " + std::to_string(offsets[i - 1]));
+  }
+  if (offsets.back() != static_cast<std::int64_t>(last))
+    fail("end at " + std::to_string(last) + ", got " + std::to_string(offsets.back()));
+}
 
 void BatchBuffer::clear() {
   for (auto* offsets : {&bag_offsets, &group_offsets, &shared_offsets, &own_offsets}) offsets->clear();

@@ -19,7 +19,12 @@ namespace hogvec {
 
 namespace {
 
-constexpr std::size_t kBatchGroups = 128;
+// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small.
+std::size_t batch_groups(const WindowSettings& settings) {
+  constexpr std::size_t kMostGroups = 128;
+  constexpr std::size_t kMostRows = 65536;
+  return std::clamp<std::size_t>(kMostRows / (2 * static_cast<std::size_t>(settings.window)), 1, kMostGroups);
+}
 
 // What one worker has done, on cache lines of its own; the watcher adds up.
 struct alignas(128) WorkerCounts {
@@ -56,6 +61,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
   WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
                           make_key(settings.seed, Purpose::kExample, epoch));
+  const std::size_t most_groups = batch_groups(settings.architecture);
   BatchBuffer buffer;
   Scratch scratch;
   for (;;) {
@@ -70,7 +76,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
     for (;;) {
       if (shared.stop.load(std::memory_order_relaxed)) return;
       const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
-      if (!examples.fill(buffer, kBatchGroups)) break;
+      if (!examples.fill(buffer, most_groups)) break;
       std::visit([&](const auto& objective) { objective.add_candidates(buffer, stream); }, *settings.objective);
       const double progress =
           (static_cast<double>(settings.run_epoch) + passed) / static_cast<double>(settings.run_epochs);

@@ -20,6 +20,8 @@ struct WindowSettings {
   bool backward_mean = false;   // CBOW: the gradient of a context row is divided by the context's size
 };
 
+inline constexpr std::int32_t kMostWindow = 1'000'000;
+
 // Smallest number of tokens that a worker takes at a time.
 inline constexpr std::int64_t kChunkTokens = 8192;
 // The corpus is cut into chunks by the settings alone, never by the number of workers.

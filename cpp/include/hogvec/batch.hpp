@@ -60,6 +60,9 @@ struct BatchBuffer {
   Batch view();   // valid until the next change; adds the slack
 };
 
+// Checks that offsets start at 0, never fall and end at `last`. Throws ValueError with the name.
+void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, const char* name);
+
 // Checks what a kernel relies on: offsets ascending and of the right length, arrays of equal length, ids in range.
 // Throws ValueError or IndexError with the name of the array.
 void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_rows);
