@@ -85,8 +85,8 @@ void add_sequences(Encoder& encoder, const py::iterable& sequences) {
 
 // Ids handed over to NumPy without a copy.
 py::array_t<std::int32_t> ids_to_array(TokenBuffer&& tokens) {
-  auto* const ids = reinterpret_cast<std::int32_t*>(tokens.ids.release());
-  const py::capsule owner(ids, [](void* p) { delete[] static_cast<std::int32_t*>(p); });
+  const py::capsule owner(tokens.ids.get(), [](void* p) { delete[] static_cast<WordId*>(p); });
+  const auto* const ids = reinterpret_cast<const std::int32_t*>(tokens.ids.release());
   return py::array_t<std::int32_t>({static_cast<py::ssize_t>(tokens.size)},
                                    {static_cast<py::ssize_t>(sizeof(std::int32_t))}, ids, owner);
 }

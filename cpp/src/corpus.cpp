@@ -136,8 +136,14 @@ void Encoder::end_text() {
   if (text_size_ > 0) process({text_.data(), text_size_});
   text_size_ = 0;
   text_offset_ = 0;
+  end_sequence();
+}
+
+void Encoder::end_sequence() {
+  if (!options_.keep_tokens) return;
   *workers_[0].tokens.room(1) = kSequenceEnd;
   workers_[0].tokens.written(1);
+  ++workers_[0].n_ends;
   record(0, 1);
 }
 
@@ -152,9 +158,7 @@ void Encoder::add_sequence(std::span<const std::string_view> words) {
     }
     record(0, encode_words(workers_[0], std::span(batch).first(some.size())));
   }
-  *workers_[0].tokens.room(1) = kSequenceEnd;
-  workers_[0].tokens.written(1);
-  record(0, 1);
+  end_sequence();
   turn.done();
 }
 
@@ -231,6 +235,7 @@ std::size_t Encoder::encode_words(Worker& worker, std::span<const HashedWord> wo
   if (!options_.keep_tokens) return 0;
   worker.tokens.written(n);
   worker.n_tokens += n - n_ends;
+  worker.n_ends += n_ends;
   return n;
 }
 
@@ -258,9 +263,13 @@ std::vector<std::vector<std::int32_t>> Encoder::merge_tables() {
 }
 
 // Hands out the next n_tokens tokens at most, renumbered by new_ids (one for each worker; negative: dropped), or as
-// they are if it is empty.
-EncodedTokens Encoder::sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids) {
-  EncodedTokens result{{std::unique_ptr<WordId[]>(new WordId[n_tokens]), 0}, {}};
+// they are if it is empty; appends to `ends` where sequences end.
+EncodedTokens Encoder::sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids,
+                             std::vector<std::int64_t> ends) {
+  EncodedTokens result{TokenBuffer(n_tokens), std::move(ends)};
+  std::size_t n_ends = result.ends.size();
+  for (Worker& worker : workers_) n_ends += std::exchange(worker.n_ends, 0);
+  result.ends.reserve(n_ends);
   WordId* const ids = result.tokens.ids.get();
   std::size_t n = 0;
   for (const Segment& segment : segments_) {
@@ -290,7 +299,7 @@ EncodedTokens Encoder::take() {
     throw StateError("take needs an encoder with a vocabulary: ids are not final before finish");
   std::size_t n_tokens = 0;
   for (Worker& worker : workers_) n_tokens += std::exchange(worker.n_tokens, 0);
-  EncodedTokens result = sweep(n_tokens, {});
+  EncodedTokens result = sweep(n_tokens, {}, {});
   turn.done();
   return result;
 }
@@ -316,10 +325,9 @@ EncodedCorpus Encoder::finish(const WordLimits& limits, std::span<const std::str
     } else {
       for (const Worker& worker : workers_) n_tokens += worker.n_tokens;
     }
-    EncodedTokens encoded = sweep(n_tokens, new_ids);
+    EncodedTokens encoded = sweep(n_tokens, new_ids, {0});
     corpus.tokens = std::move(encoded.tokens);
     corpus.offsets = std::move(encoded.ends);
-    corpus.offsets.insert(corpus.offsets.begin(), 0);
   }
   turn.done(State::kFinished);
   return corpus;

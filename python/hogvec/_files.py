@@ -14,7 +14,7 @@ __all__ = ["replace_file"]
 
 @contextlib.contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Give a new file beside `path` to write to; at the end it takes the place of `path`, or an exception removes it."""
+    """Give a new file beside `path` to write to; it then takes the place of `path`, or goes after an exception."""
     target = os.path.realpath(os.fspath(path))
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)

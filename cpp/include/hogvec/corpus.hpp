@@ -26,8 +26,9 @@ struct EncoderOptions {
 
 // Ids that someone else will own: memory as it comes from the allocator, not cleared.
 struct TokenBuffer {
+  explicit TokenBuffer(std::size_t n = 0) : ids(new WordId[n]) {}
   std::unique_ptr<WordId[]> ids;
-  std::size_t size = 0;
+  std::size_t size = 0;   // how many of them are used
 };
 
 // Ids in the order written, in chunks, so that growing never copies; read from the front, which frees what was read.
@@ -91,6 +92,7 @@ class Encoder {
     TokenQueue tokens;
     std::int64_t raw_words = 0;
     std::size_t n_tokens = 0;   // in the queue, without sequence ends
+    std::size_t n_ends = 0;     // of sequences, in the queue
   };
   // A stretch of the text, encoded by one worker.
   struct Segment {
@@ -109,7 +111,9 @@ class Encoder {
   Vocabulary make_vocabulary(const WordLimits& limits, std::span<const std::string> keep,
                              std::vector<std::vector<std::int32_t>>& new_ids);
   std::vector<std::vector<std::int32_t>> merge_tables();
-  EncodedTokens sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids);
+  void end_sequence();
+  EncodedTokens sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids,
+                      std::vector<std::int64_t> ends);
 
   EncoderOptions options_;
   const Vocabulary* vocabulary_;
