@@ -1,7 +1,7 @@
 """A map of word vectors: one HTML file that needs no network, to pan, zoom and search in a browser.
 
-The layout is t-SNE on the graph of nearest neighbours with a heavy-tailed kernel, which draws fine clusters apart (Kobak et
-al. 2019, https://arxiv.org/abs/1902.05804), and a repulsion estimated from a random part of the points, in NumPy alone.
+The layout is t-SNE on the graph of nearest neighbours, in NumPy alone, with a heavy-tailed kernel that draws fine clusters
+apart (Kobak et al. 2019, https://arxiv.org/abs/1902.05804) and a repulsion estimated from a random part of the points.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ def _principal(centred: Floats) -> Floats:
 def _embed(neighbors: Ids, start: Floats, random: np.random.Generator) -> Floats:
     """Minimise the t-SNE loss of the neighbour graph with kernel 1 / sqrt(1 + 2 d^2), from `start` (n, 2).
 
-    The gradient for y_i is 4 sum_j (p_ij e - q_ij) (y_i - y_j) / (1 + 2 d_ij^2), e being the exaggeration. p is the same
-    for all edges of a point up to the degrees of both ends; the sum of q over all j is estimated from a sample.
+    The gradient for y_i is 4 sum_j (p_ij e - q_ij) (y_i - y_j) / (1 + 2 d_ij^2), e being the exaggeration; the sum of q
+    over all j is estimated from a sample.
     """
     n = len(start)
     source, target, affinity = _graph(neighbors)
@@ -195,7 +195,7 @@ def _graph(neighbors: Ids) -> tuple[Ids, Ids, Floats]:
 
 
 def _clusters(points: Floats, random: np.random.Generator) -> Ids:
-    """Divide the plane by k-means: a colour for every point (n,), numbered around the map so that near ones differ little."""
+    """Divide the plane by k-means: a colour per point (n,), numbered around the map so that near ones differ little."""
     k = min(_COLORS, len(points))
     centres = points[[random.integers(len(points))]].astype(np.float64)
     while len(centres) < k:  # the farthest point next: no empty corner
