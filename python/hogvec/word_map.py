@@ -1,7 +1,7 @@
 """A map of word vectors: one HTML file that needs no network, to pan, zoom and search in a browser.
 
-The layout is t-SNE on the graph of nearest neighbours, in NumPy alone, with a heavy-tailed kernel that draws fine clusters
-apart (Kobak et al. 2019, https://arxiv.org/abs/1902.05804) and a repulsion estimated from a random part of the points.
+The layout is t-SNE on the graph of nearest neighbours, in NumPy alone, with a heavy-tailed kernel that draws fine
+clusters apart (Kobak et al. 2019, https://arxiv.org/abs/1902.05804) and a repulsion estimated from a sample of points.
 """
 
 from __future__ import annotations
