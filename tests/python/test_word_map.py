@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from hogvec import KeyedVectors, Vocabulary
 from hogvec.word_map import write_word_map
 
@@ -130,7 +129,7 @@ def test_vectors_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     rows = np.ones((3, 4), np.float32)
     rows[1, 2] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        write_word_map(KeyedVectors(Vocabulary.from_words("abc"), rows), tmp_path / "map.html")
+        write_word_map(KeyedVectors(Vocabulary.from_words(["a", "b", "c"]), rows), tmp_path / "map.html")
 
 
 def test_wrong_arguments_are_refused(vectors: KeyedVectors, tmp_path: Path) -> None:
@@ -189,7 +188,7 @@ class Visit:
         )
 
     def zoom(self) -> float:
-        return float(self.page.text_content("#factor").rstrip("×"))
+        return float(self.page.text_content("#factor").removesuffix("\N{MULTIPLICATION SIGN}"))
 
     def search(self, text: str) -> None:
         self.page.fill("#search", text)
