@@ -492,8 +492,8 @@ def test_help_names_every_command_and_option(capsys: pytest.CaptureFixture[str])
         texts[command] = help_of(command, capsys)
         assert f"example: hogvec {command}" in texts[command]
     training = (
-        "model loss dim window negatives power subsample gradient min-count max-vocab epochs learning-rate threads seed "
-        "report quiet"
+        "model loss dim window negatives power subsample gradient min-count max-vocab epochs learning-rate threads "
+        "seed report quiet"
     )
     options = {
         "train": training,
