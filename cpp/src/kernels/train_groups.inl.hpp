@@ -1,0 +1,460 @@
+// The group kernel: encode bags, score candidates, link, update candidate rows, scatter to bag rows; the exact gradient of
+// each group's loss, each row moved through the caches once per group. Included inside a namespace of each instruction
+// set after vector.inl.hpp. Shapes: B hidden vectors, T shared candidates, rows of `stride` floats.
+
+#ifdef __clang__
+#define HOGVEC_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define HOGVEC_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+constexpr int kTileCandidates = 6;                       // candidate rows of a tile, held in registers
+constexpr int kTileHidden = HOGVEC_REGISTERS == 32 ? 4 : 2;   // hidden rows of a scoring tile
+constexpr int kTileSlices = HOGVEC_REGISTERS == 32 ? 2 : 1;   // registers per row in an updating tile
+constexpr int kPrefetchGroups = 2;                       // rows are fetched this many groups ahead
+
+HOGVEC_INLINE long smaller(long a, long b) { return a < b ? a : b; }
+
+struct Group {
+  long B = 0, T = 0;          // hidden vectors, shared candidates
+  long first = 0;             // first entry of group_hidden
+  long shared = 0;            // first shared candidate in the batch
+  long columns = 0;           // floats between rows of scores: T padded
+  const float** hidden;       // (B,) rows scored
+  float** gradient;           // (B,) rows that dH is added to; the hidden rows themselves when updated in place
+  float** candidates;         // (T,)
+};
+
+HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
+  return table.data + static_cast<long>(id) * table.stride;
+}
+HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) { return batch.group_hidden ? batch.group_hidden[i] : i; }
+
+// `n` things in tiles of at most `most`, as equal as can be.
+struct Tiles {
+  long count, base, longer;
+};
+HOGVEC_INLINE Tiles tiles_over(long n, long most) {
+  if (n <= most) return {n > 0, n, 0};
+  const long count = (n + most - 1) / most;
+  return {count, n / count, n % count};
+}
+HOGVEC_INLINE long tile_size(const Tiles& tiles, long i) { return tiles.base + (i < tiles.longer); }
+
+// Sums over lanes of T registers, T <= 8, into lanes t (two rows at once when a register holds 16 floats: see below).
+template <int T>
+HOGVEC_INLINE Vec sum_lanes(const Vec* u) {
+#if HOGVEC_LANES >= 8
+  Vec v[4];
+  HOGVEC_UNROLL
+  for (int j = 0; j < 4 && j < T; ++j) v[j] = fold_4(u[j], j + 4 < T ? u[j + 4] : u[j]);
+#else
+  const Vec* v = u;
+#endif
+  const Vec even = fold_2(v[0], T > 2 ? v[2] : v[0]);
+  if constexpr (T == 1) return fold_1(even, even);
+  const Vec odd = fold_2(v[T > 1 ? 1 : 0], T > 3 ? v[3] : v[T > 1 ? 1 : 0]);
+  return fold_1(even, odd);
+}
+
+// scores[r * columns + t] = <hidden[r], candidates[t]> for an R x T tile; writes 8 floats a row (4 when T <= 4).
+template <int R, int T>
+static void score_tile(const float* const* hidden, float* const* candidates, long stride, float* scores, long columns) {
+  Vec sum[R][T] = {};
+  for (long d = 0; d < stride; d += kLanes) {
+    Vec w[T];
+    HOGVEC_UNROLL
+    for (int t = 0; t < T; ++t) w[t] = load(candidates[t] + d);
+    HOGVEC_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec h = load(hidden[r] + d);
+      HOGVEC_UNROLL
+      for (int t = 0; t < T; ++t) sum[r][t] += h * w[t];
+    }
+  }
+#if HOGVEC_LANES == 16
+  HOGVEC_UNROLL
+  for (int r = 0; r < R; r += 2) {
+    constexpr int last = R - 1;
+    const int s = r + 1 <= last ? r + 1 : r;
+    Vec pair[T];
+    HOGVEC_UNROLL
+    for (int t = 0; t < T; ++t) pair[t] = fold_8(sum[r][t], sum[s][t]);
+    const Vec both = sum_lanes<T>(pair);
+    using Half = float __attribute__((vector_size(32)));
+    using UnalignedHalf = float __attribute__((vector_size(32), aligned(4), may_alias));
+    if constexpr (T > 4) {
+      const Half low = __builtin_shufflevector(both, both, 0, 1, 2, 3, 4, 5, 6, 7);
+      *reinterpret_cast<UnalignedHalf*>(scores + r * columns) = low;
+      if (s != r) {
+        const Half high = __builtin_shufflevector(both, both, 8, 9, 10, 11, 12, 13, 14, 15);
+        *reinterpret_cast<UnalignedHalf*>(scores + s * columns) = high;
+      }
+    } else {
+      const Quad low = __builtin_shufflevector(both, both, 0, 1, 2, 3);
+      *reinterpret_cast<UnalignedQuad*>(scores + r * columns) = low;
+      if (s != r) {
+        const Quad high = __builtin_shufflevector(both, both, 8, 9, 10, 11);
+        *reinterpret_cast<UnalignedQuad*>(scores + s * columns) = high;
+      }
+    }
+  }
+#elif HOGVEC_LANES == 8
+  HOGVEC_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const Vec all = sum_lanes<T>(sum[r]);
+    if constexpr (T > 4) {
+      store_private(scores + r * columns, all);
+    } else {
+      const Quad low = __builtin_shufflevector(all, all, 0, 1, 2, 3);
+      *reinterpret_cast<UnalignedQuad*>(scores + r * columns) = low;
+    }
+  }
+#else
+  HOGVEC_UNROLL
+  for (int r = 0; r < R; ++r) {
+    constexpr int low = T > 4 ? 4 : T;
+    store_private(scores + r * columns, sum_lanes<low>(sum[r]));
+    if constexpr (T > 4) store_private(scores + r * columns + 4, sum_lanes<T - 4>(sum[r] + 4));
+  }
+#endif
+}
+
+// For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
+// gradient[b] += sum_t G[b, t] candidates[t], with the candidates as they were before.
+template <int T, int N>
+static void update_tile(const Group& group, long t0, const float* coefficients, long d) {
+  Vec old[T][N], row[T][N];
+  float* const* candidates = group.candidates + t0;
+  HOGVEC_UNROLL
+  for (int t = 0; t < T; ++t) {
+    HOGVEC_UNROLL
+    for (int n = 0; n < N; ++n) row[t][n] = old[t][n] = load(candidates[t] + d + n * kLanes);
+  }
+  const float* g_row = coefficients + t0;
+  for (long b = 0; b < group.B; ++b, g_row += group.columns) {
+    const float* from = group.hidden[b] + d;
+    float* to = group.gradient[b] + d;
+    Vec h[N], sum[N];
+    HOGVEC_UNROLL
+    for (int n = 0; n < N; ++n) {
+      h[n] = load(from + n * kLanes);
+      sum[n] = from == to ? h[n] : load(to + n * kLanes);
+    }
+    HOGVEC_UNROLL
+    for (int t = 0; t < T; ++t) {
+      const Vec g = splat(g_row[t]);
+      HOGVEC_UNROLL
+      for (int n = 0; n < N; ++n) {
+        sum[n] += g * old[t][n];
+        row[t][n] += g * h[n];
+      }
+    }
+    HOGVEC_UNROLL
+    for (int n = 0; n < N; ++n) store(to + n * kLanes, sum[n]);
+  }
+  HOGVEC_UNROLL
+  for (int t = 0; t < T; ++t) {
+    HOGVEC_UNROLL
+    for (int n = 0; n < N; ++n) store(candidates[t] + d + n * kLanes, row[t][n]);
+  }
+}
+
+template <int R>
+static void score_candidates(const Group& group, long b, float* scores, long stride) {
+  const Tiles tiles = tiles_over(group.T, kTileCandidates);
+  long t = 0;
+  for (long i = 0; i < tiles.count; ++i) {
+    float* out = scores + b * group.columns + t;
+    const float* const* h = group.hidden + b;
+    float* const* w = group.candidates + t;
+    switch (tile_size(tiles, i)) {
+      case 1: score_tile<R, 1>(h, w, stride, out, group.columns); break;
+      case 2: score_tile<R, 2>(h, w, stride, out, group.columns); break;
+      case 3: score_tile<R, 3>(h, w, stride, out, group.columns); break;
+      case 4: score_tile<R, 4>(h, w, stride, out, group.columns); break;
+      case 5: score_tile<R, 5>(h, w, stride, out, group.columns); break;
+      default: score_tile<R, 6>(h, w, stride, out, group.columns); break;
+    }
+    t += tile_size(tiles, i);
+  }
+}
+
+// S = H W^T: (B, T) in rows of `columns`.
+static void score(const Group& group, float* scores, long stride) {
+  const Tiles tiles = tiles_over(group.B, kTileHidden);
+  long b = 0;
+  for (long i = 0; i < tiles.count; ++i) {
+    switch (tile_size(tiles, i)) {
+      case 1: score_candidates<1>(group, b, scores, stride); break;
+      case 2: score_candidates<2>(group, b, scores, stride); break;
+#if HOGVEC_REGISTERS == 32
+      case 3: score_candidates<3>(group, b, scores, stride); break;
+      default: score_candidates<4>(group, b, scores, stride); break;
+#else
+      default: break;
+#endif
+    }
+    b += tile_size(tiles, i);
+  }
+}
+
+template <int N>
+static void update_slices(const Group& group, const float* coefficients, long d) {
+  const Tiles tiles = tiles_over(group.T, kTileCandidates);
+  long t = 0;
+  for (long i = 0; i < tiles.count; ++i) {
+    switch (tile_size(tiles, i)) {
+      case 1: update_tile<1, N>(group, t, coefficients, d); break;
+      case 2: update_tile<2, N>(group, t, coefficients, d); break;
+      case 3: update_tile<3, N>(group, t, coefficients, d); break;
+      case 4: update_tile<4, N>(group, t, coefficients, d); break;
+      case 5: update_tile<5, N>(group, t, coefficients, d); break;
+      default: update_tile<6, N>(group, t, coefficients, d); break;
+    }
+    t += tile_size(tiles, i);
+  }
+}
+
+// One sweep over the dimension: every candidate row and every hidden row is loaded and stored once.
+static void update(const Group& group, const float* coefficients, long stride) {
+  long d = 0;
+  for (; d + kTileSlices * kLanes <= stride; d += kTileSlices * kLanes)
+    update_slices<kTileSlices>(group, coefficients, d);
+  if constexpr (kTileSlices > 1) {
+    for (; d < stride; d += kLanes) update_slices<1>(group, coefficients, d);
+  }
+}
+
+// rate * weight_t * (label_t - sigmoid(s_t)) for kLanes candidates.
+HOGVEC_INLINE Vec logistic_coefficients(Vec scores, Vec labels, const float* weights, float rate) {
+  const Vec g = rate * (labels - sigmoid_of(scores));
+  return weights ? g * load_private(weights) : g;
+}
+
+// G = -dLoss/dS times the learning rate, over the scores: rate * weight_b * weight_t * (label_t - sigmoid(s)).
+static void link_logistic(const Group& group, const BatchArrays& batch, float rate, float* scores) {
+  const float* labels = batch.shared_labels + group.shared;
+  const float* weights = batch.shared_weights ? batch.shared_weights + group.shared : nullptr;
+#if HOGVEC_LANES == 16
+  if (group.columns == 8 && !weights) {   // two hidden vectors to a register
+    Vec pair = load_private(labels);
+    pair = __builtin_shufflevector(pair, pair, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+    for (long i = 0; i < group.B * 8; i += kLanes)
+      store_private(scores + i, logistic_coefficients(load_private(scores + i), pair, nullptr, rate));
+  } else
+#endif
+    for (long b = 0; b < group.B; ++b) {
+      float* row = scores + b * group.columns;
+      for (long t = 0; t < group.T; t += kLanes) {
+        const Vec g = logistic_coefficients(load_private(row + t), load_private(labels + t),
+                                            weights ? weights + t : nullptr, rate);
+#if HOGVEC_LANES == 16
+        if (group.columns == 8) {   // the register reaches into the next row
+          using Half = float __attribute__((vector_size(32), aligned(4), may_alias));
+          *reinterpret_cast<Half*>(row) = __builtin_shufflevector(g, g, 0, 1, 2, 3, 4, 5, 6, 7);
+          continue;
+        }
+#endif
+        store_private(row + t, g);
+      }
+    }
+  if (!batch.weight) return;
+  for (long b = 0; b < group.B; ++b) {
+    const float weight = batch.weight[hidden_of(batch, group.first + b)];
+    float* row = scores + b * group.columns;
+    if (weight == 1.0F) continue;
+    for (long t = 0; t < group.T; ++t) row[t] *= weight;
+  }
+}
+
+// Adds the group's loss, sum of weight_b * weight_t * (softplus(s) - label * s), from its scores.
+static void measure_logistic(const Group& group, const BatchArrays& batch, const float* scores, float* losses, LossSum& sum) {
+  for (long b = 0; b < group.B; ++b) {
+    const float* row = scores + b * group.columns;
+    for (long t = 0; t < group.columns; t += kLanes) store_private(losses + t, softplus_of(load_private(row + t)));
+    double loss = 0;
+    for (long t = 0; t < group.T; ++t) {
+      const double weight = !batch.shared_weights ? 1.0 : batch.shared_weights[group.shared + t];
+      loss += weight * (double{losses[t]} - double{batch.shared_labels[group.shared + t]} * double{row[t]});
+    }
+    const double weight = !batch.weight ? 1.0 : batch.weight[hidden_of(batch, group.first + b)];
+    sum.loss += weight * loss;
+    sum.weight += weight;
+  }
+}
+
+// hidden = scale * sum of weight_e * row_e: shape (stride,).
+static void encode(const BatchArrays& batch, long h, TableView input, float* hidden) {
+  const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
+  const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
+  const float scale = !batch.forward_scale ? 1.0F : batch.forward_scale[h];
+  long d = 0;
+  for (; d + 2 * kLanes <= input.stride; d += 2 * kLanes) {
+    Vec first{}, second{};
+    for (long e = begin; e < end; ++e) {
+      const float* row = row_of_table(input, batch.bag_rows[e]) + d;
+      const float weight = !batch.bag_weights ? 1.0F : batch.bag_weights[e];
+      first += weight * load(row);
+      second += weight * load(row + kLanes);
+    }
+    store_private(hidden + d, scale * first);
+    store_private(hidden + d + kLanes, scale * second);
+  }
+  for (; d < input.stride; d += kLanes) {
+    Vec sum{};
+    for (long e = begin; e < end; ++e) {
+      const float weight = !batch.bag_weights ? 1.0F : batch.bag_weights[e];
+      sum += weight * load(row_of_table(input, batch.bag_rows[e]) + d);
+    }
+    store_private(hidden + d, scale * sum);
+  }
+}
+
+// row_e += scale * weight_e * gradient for every entry of the bag.
+static void scatter(const BatchArrays& batch, long h, TableView input, const float* gradient) {
+  const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
+  const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
+  const float scale = !batch.backward_scale ? 1.0F : batch.backward_scale[h];
+  for (long e = begin; e < end; ++e) {
+    float* row = row_of_table(input, batch.bag_rows[e]);
+    const float factor = !batch.bag_weights ? scale : scale * batch.bag_weights[e];
+    for (long d = 0; d < input.stride; d += kLanes)
+      store(row + d, load(row + d) + factor * load_private(gradient + d));
+  }
+}
+
+HOGVEC_INLINE void prefetch_row(const float* row, long stride) {
+  for (long d = 0; d < stride; d += 16) __builtin_prefetch(row + d, 1, 3);
+}
+
+static void prefetch_group(const BatchArrays& batch, long g, TableView input, TableView output) {
+  for (long i = batch.group_offsets[g]; i < batch.group_offsets[g + 1]; ++i) {
+    const long h = hidden_of(batch, i);
+    const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
+    const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
+    for (long e = begin; e < end; ++e) prefetch_row(row_of_table(input, batch.bag_rows[e]), input.stride);
+  }
+  for (long t = batch.shared_offsets[g]; t < batch.shared_offsets[g + 1]; ++t)
+    prefetch_row(row_of_table(output, batch.shared_rows[t]), output.stride);
+}
+
+// The candidates of one hidden vector alone: dH from the rows as they are. Their update is a later pass, so that a row
+// that is also shared, or stands twice, receives every contribution.
+static void score_own(const BatchArrays& batch, long h, const float* hidden, TableView output, float rate,
+                      float* coefficients, float* gradient, bool measured, LossSum& sum) {
+  const float weight = batch.weight ? batch.weight[h] : 1.0F;
+  const long begin = batch.own_offsets[h];
+  for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
+    float* row = row_of_table(output, batch.own_rows[t]);
+    const float* h_rows[1] = {hidden};
+    float* w_rows[1] = {row};
+    float result[16];
+    score_tile<1, 1>(h_rows, w_rows, output.stride, result, 8);
+    const Vec s = splat(result[0]);
+    const float label = batch.own_labels[t];
+    if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{result[0]});
+    const float g = rate * weight * (label - sigmoid_of(s)[0]);
+    coefficients[t - begin] = g;
+    for (long d = 0; d < output.stride; d += kLanes)
+      store_private(gradient + d, load_private(gradient + d) + g * load(row + d));
+  }
+}
+
+static void update_own(const BatchArrays& batch, long h, const float* hidden, TableView output,
+                       const float* coefficients) {
+  const long begin = batch.own_offsets[h];
+  for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
+    float* row = row_of_table(output, batch.own_rows[t]);
+    for (long d = 0; d < output.stride; d += kLanes)
+      store(row + d, load(row + d) + coefficients[t - begin] * load_private(hidden + d));
+  }
+}
+
+// Floats between rows of scores: what tiles write (8 a row, 4 when they are narrow), made 8 or a multiple of 16.
+HOGVEC_INLINE long score_columns(long T) {
+  const Tiles tiles = tiles_over(T, kTileCandidates);
+  if (tiles.count == 0) return 0;
+  const long last = tile_size(tiles, tiles.count - 1);
+  const long written = T - last + (last > 4 ? 8 : 4);
+  return written <= 8 ? 8 : (written + 15) / 16 * 16;
+}
+
+static void train_group(const BatchArrays& batch, long g, const GroupSettings& settings, TableView input,
+                        TableView output, Scratch& scratch, LossSum& sum) {
+  Group group;
+  group.first = batch.group_offsets[g];
+  group.B = batch.group_offsets[g + 1] - group.first;
+  group.shared = batch.shared_offsets[g];
+  group.T = batch.shared_offsets[g + 1] - group.shared;
+  group.columns = score_columns(group.T);
+  group.hidden = const_cast<const float**>(scratch.hidden_rows);
+  group.gradient = scratch.gradient_rows;
+  group.candidates = scratch.candidate_rows;
+  const long stride = input.stride;
+  const bool in_place = batch.rows_distinct && group.T <= kTileCandidates;
+
+  for (long t = 0; t < group.T; ++t) group.candidates[t] = row_of_table(output, batch.shared_rows[group.shared + t]);
+  for (long b = 0; b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    float* const gradient = scratch.hidden_gradient + b * stride;
+    if (batch.rows_distinct) {
+      scratch.hidden_rows[b] = row_of_table(input, batch.bag_rows[h]);
+    } else {
+      scratch.hidden_rows[b] = scratch.hidden + b * stride;
+      encode(batch, h, input, scratch.hidden_rows[b]);
+    }
+    group.gradient[b] = in_place ? scratch.hidden_rows[b] : gradient;
+    if (!in_place) {
+      for (long d = 0; d < stride; d += kLanes) store_private(gradient + d, Vec{});
+    }
+  }
+
+  const bool measured = (settings.first_group + g) % settings.loss_every == 0;
+  score(group, scratch.scores, stride);
+  if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
+  link_logistic(group, batch, settings.learning_rate, scratch.scores);
+
+  float* own = scratch.own_coefficients;
+  if (batch.own_offsets) {
+    for (long b = 0; b < group.B; ++b) {
+      const long h = hidden_of(batch, group.first + b);
+      score_own(batch, h, group.hidden[b], output, settings.learning_rate, own, group.gradient[b], measured, sum);
+      own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+    }
+  }
+  update(group, scratch.scores, stride);
+  if (batch.own_offsets) {
+    own = scratch.own_coefficients;
+    for (long b = 0; b < group.B; ++b) {
+      const long h = hidden_of(batch, group.first + b);
+      update_own(batch, h, group.hidden[b], output, own);
+      own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+    }
+  }
+  if (in_place) return;
+  for (long b = 0; b < group.B; ++b) scatter(batch, hidden_of(batch, group.first + b), input, group.gradient[b]);
+}
+
+static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& settings, TableView input,
+                               TableView output, Scratch& scratch, LossSum& sum) {
+  for (long g = 0; g < smaller(kPrefetchGroups, batch.num_groups); ++g) prefetch_group(batch, g, input, output);
+  for (long g = 0; g < batch.num_groups; ++g) {
+    if (g + kPrefetchGroups < batch.num_groups) prefetch_group(batch, g + kPrefetchGroups, input, output);
+    train_group(batch, g, settings, input, output, scratch, sum);
+  }
+}
+
+template <Vec (*function)(Vec)>
+static void map_floats(const float* x, float* y, long n) {
+  long i = 0;
+  for (; i + kLanes <= n; i += kLanes) store_private(y + i, function(load_private(x + i)));
+  if (i == n) return;
+  Vec tail{};
+  for (long j = i; j < n; ++j) tail[j - i] = x[j];
+  tail = function(tail);
+  for (long j = i; j < n; ++j) y[j] = tail[j - i];
+}
+
+static void sigmoid(const float* x, float* y, long n) { map_floats<sigmoid_of>(x, y, n); }
+static void softplus(const float* x, float* y, long n) { map_floats<softplus_of>(x, y, n); }
