@@ -53,6 +53,7 @@ struct BatchBuffer {
   std::vector<float> bag_weights, forward_scale, backward_scale, weight, shared_labels, shared_weights, own_labels;
   std::vector<std::uint32_t> group_hidden;
   std::vector<WordId> targets;   // (G,): the output that group g is to predict; read by objectives, not by kernels
+  std::vector<WordId> draws;     // what an objective drew, before it became candidates
   bool rows_distinct = false;
 
   void clear();

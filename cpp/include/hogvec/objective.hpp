@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,8 @@ class NegativeSamplingObjective {
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
 
  private:
+  void add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer, Stream& stream) const;
+
   const AliasTable* noise_;
   std::int32_t negatives_;
 };

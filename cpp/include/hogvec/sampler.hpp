@@ -23,7 +23,9 @@ class AliasTable {
     const auto size = static_cast<std::uint32_t>(slots_.size());
     const std::uint32_t slot = scale_bits(static_cast<std::uint32_t>(bits >> 32), size);
     const Slot& s = slots_[slot];
-    return WordId{static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) < s.threshold ? slot : s.alias)};
+    // Which of the two is a coin toss that a branch would mispredict.
+    const std::uint32_t keep = -static_cast<std::uint32_t>(static_cast<std::uint32_t>(bits) < s.threshold);
+    return WordId{static_cast<std::int32_t>(s.alias ^ ((s.alias ^ slot) & keep))};
   }
 
   std::size_t size() const { return slots_.size(); }

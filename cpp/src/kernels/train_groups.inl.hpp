@@ -13,7 +13,60 @@ constexpr int kTileHidden = HOGVEC_REGISTERS == 32 ? 4 : 2;   // hidden rows of 
 constexpr int kTileSlices = HOGVEC_REGISTERS == 32 ? 2 : 1;   // registers per row in an updating tile
 constexpr int kPrefetchGroups = 2;                       // rows are fetched this many groups ahead
 
-HOGVEC_INLINE long smaller(long a, long b) { return a < b ? a : b; }
+HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
+  return table.data + static_cast<long>(id) * table.stride;
+}
+HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) { return batch.group_hidden ? batch.group_hidden[i] : i; }
+
+// Fetches the rows of a coming group a few cache lines at a time between the tiles of this one, so that memory works
+// while the arithmetic does: a burst of prefetches would wait for the processor's few line buffers. Rows asked for
+// lately are not asked for again. Its functions are inlined by force: one that only prefetches counts as pure, and
+// compilers drop calls to it.
+struct Fetcher {
+  static constexpr long kMostRows = 64;    // of one group; any more are left to the processor
+  static constexpr long kRemembered = 64;
+  const float* rows[kMostRows];
+  unsigned recent_input[kRemembered], recent_output[kRemembered];
+  long count, row, line, lines;   // rows wanted; the next line to ask for; lines of a row
+};
+
+HOGVEC_INLINE void forget_rows(Fetcher& fetcher, long stride) {
+  for (long i = 0; i < Fetcher::kRemembered; ++i) fetcher.recent_input[i] = fetcher.recent_output[i] = ~0U;
+  fetcher.count = fetcher.row = fetcher.line = 0;
+  fetcher.lines = stride / 16;
+}
+
+HOGVEC_INLINE void want_row(Fetcher& fetcher, unsigned* recent, const TableView& table, RowId id) {
+  const unsigned number = static_cast<unsigned>(id);
+  unsigned& remembered = recent[number % Fetcher::kRemembered];
+  if (remembered == number || fetcher.count == Fetcher::kMostRows) return;
+  remembered = number;
+  fetcher.rows[fetcher.count++] = row_of_table(table, id);
+}
+
+HOGVEC_INLINE void fetch_lines(Fetcher& fetcher, long n) {
+  for (; n > 0 && fetcher.row < fetcher.count; --n) {
+    __builtin_prefetch(fetcher.rows[fetcher.row] + fetcher.line * 16, 1, 3);
+    if (++fetcher.line == fetcher.lines) {
+      fetcher.line = 0;
+      ++fetcher.row;
+    }
+  }
+}
+
+static void want_group(Fetcher& fetcher, const BatchArrays& batch, long g, const TableView& input,
+                       const TableView& output) {
+  fetcher.count = fetcher.row = fetcher.line = 0;
+  if (g >= batch.num_groups) return;
+  for (long t = batch.shared_offsets[g]; t < batch.shared_offsets[g + 1]; ++t)
+    want_row(fetcher, fetcher.recent_output, output, batch.shared_rows[t]);
+  for (long i = batch.group_offsets[g]; i < batch.group_offsets[g + 1]; ++i) {
+    const long h = hidden_of(batch, i);
+    const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
+    const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
+    for (long e = begin; e < end; ++e) want_row(fetcher, fetcher.recent_input, input, batch.bag_rows[e]);
+  }
+}
 
 struct Group {
   long B = 0, T = 0;          // hidden vectors, shared candidates
@@ -21,14 +74,12 @@ struct Group {
   long shared = 0;            // first shared candidate in the batch
   long columns = 0;           // floats between rows of scores: T padded
   const float** hidden;       // (B,) rows scored
-  float** gradient;           // (B,) rows that dH is added to; the hidden rows themselves when updated in place
+  float** gradient;           // (B,) rows that dH is added to; unused when the hidden rows are updated in place
   float** candidates;         // (T,)
+  Fetcher* fetcher;           // of the rows of a coming group
+  long fetch_step;            // lines to ask for between two tiles
 };
 
-HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
-  return table.data + static_cast<long>(id) * table.stride;
-}
-HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) { return batch.group_hidden ? batch.group_hidden[i] : i; }
 
 // `n` things in tiles of at most `most`, as equal as can be.
 struct Tiles {
@@ -57,21 +108,36 @@ HOGVEC_INLINE Vec sum_lanes(const Vec* u) {
   return fold_1(even, odd);
 }
 
+// sum[r][t] += hidden[r] * candidates[t], one register of each from float d on.
+template <int R, int T, class Hidden, class Candidates>
+HOGVEC_INLINE void accumulate(Vec (&sum)[R][T], Hidden hidden, Candidates candidates, long d) {
+  Vec w[T];
+  HOGVEC_UNROLL
+  for (int t = 0; t < T; ++t) w[t] = load(candidates[t] + d);
+  HOGVEC_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const Vec h = load(hidden[r] + d);
+    HOGVEC_UNROLL
+    for (int t = 0; t < T; ++t) sum[r][t] += h * w[t];
+  }
+}
+
 // scores[r * columns + t] = <hidden[r], candidates[t]> for an R x T tile; writes 8 floats a row (4 when T <= 4).
 template <int R, int T>
 static void score_tile(const float* const* hidden, float* const* candidates, long stride, float* scores, long columns) {
   Vec sum[R][T] = {};
-  for (long d = 0; d < stride; d += kLanes) {
-    Vec w[T];
+  long d = 0;
+  for (; d + 2 * kLanes <= stride; d += 2 * kLanes) {   // two slices: each row's address is formed once for both
+    const float* w_at[T];
+    const float* h_at[R];
     HOGVEC_UNROLL
-    for (int t = 0; t < T; ++t) w[t] = load(candidates[t] + d);
+    for (int t = 0; t < T; ++t) w_at[t] = candidates[t] + d;
     HOGVEC_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const Vec h = load(hidden[r] + d);
-      HOGVEC_UNROLL
-      for (int t = 0; t < T; ++t) sum[r][t] += h * w[t];
-    }
+    for (int r = 0; r < R; ++r) h_at[r] = hidden[r] + d;
+    HOGVEC_UNROLL
+    for (int n = 0; n < 2; ++n) accumulate<R, T>(sum, h_at, w_at, n * kLanes);
   }
+  if (d < stride) accumulate<R, T>(sum, hidden, candidates, d);
 #if HOGVEC_LANES == 16
   HOGVEC_UNROLL
   for (int r = 0; r < R; r += 2) {
@@ -122,8 +188,8 @@ static void score_tile(const float* const* hidden, float* const* candidates, lon
 
 // For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
 // gradient[b] += sum_t G[b, t] candidates[t], with the candidates as they were before.
-template <int T, int N>
-static void update_tile(const Group& group, long t0, const float* coefficients, long d) {
+template <int T, int N, bool kInPlace>
+HOGVEC_INLINE void update_tile(const Group& group, long t0, const float* coefficients, long d) {
   Vec old[T][N], row[T][N];
   float* const* candidates = group.candidates + t0;
   HOGVEC_UNROLL
@@ -134,12 +200,12 @@ static void update_tile(const Group& group, long t0, const float* coefficients, 
   const float* g_row = coefficients + t0;
   for (long b = 0; b < group.B; ++b, g_row += group.columns) {
     const float* from = group.hidden[b] + d;
-    float* to = group.gradient[b] + d;
+    float* to = kInPlace ? const_cast<float*>(from) : group.gradient[b] + d;
     Vec h[N], sum[N];
     HOGVEC_UNROLL
     for (int n = 0; n < N; ++n) {
       h[n] = load(from + n * kLanes);
-      sum[n] = from == to ? h[n] : load(to + n * kLanes);
+      sum[n] = kInPlace ? h[n] : load(to + n * kLanes);
     }
     HOGVEC_UNROLL
     for (int t = 0; t < T; ++t) {
@@ -180,84 +246,76 @@ static void score_candidates(const Group& group, long b, float* scores, long str
   }
 }
 
-// S = H W^T: (B, T) in rows of `columns`.
+// S = H W^T: (B, T) in rows of `columns`. Whole tiles first: sums over lanes come in pairs of rows.
 static void score(const Group& group, float* scores, long stride) {
-  const Tiles tiles = tiles_over(group.B, kTileHidden);
   long b = 0;
-  for (long i = 0; i < tiles.count; ++i) {
-    switch (tile_size(tiles, i)) {
-      case 1: score_candidates<1>(group, b, scores, stride); break;
-      case 2: score_candidates<2>(group, b, scores, stride); break;
+  for (; b + kTileHidden <= group.B; b += kTileHidden) score_candidates<kTileHidden>(group, b, scores, stride);
+  switch (group.B - b) {
+    case 1: score_candidates<1>(group, b, scores, stride); break;
 #if HOGVEC_REGISTERS == 32
-      case 3: score_candidates<3>(group, b, scores, stride); break;
-      default: score_candidates<4>(group, b, scores, stride); break;
-#else
-      default: break;
+    case 2: score_candidates<2>(group, b, scores, stride); break;
+    case 3: score_candidates<3>(group, b, scores, stride); break;
 #endif
-    }
-    b += tile_size(tiles, i);
+    default: break;
   }
 }
 
-template <int N>
-static void update_slices(const Group& group, const float* coefficients, long d) {
+// One sweep over the dimension for a tile of candidates.
+template <int T, bool kInPlace>
+static void update_candidates(const Group& group, long t0, const float* coefficients, long stride) {
+  long d = 0;
+  for (; d + kTileSlices * kLanes <= stride; d += kTileSlices * kLanes) {
+    update_tile<T, kTileSlices, kInPlace>(group, t0, coefficients, d);
+    fetch_lines(*group.fetcher, group.fetch_step);
+  }
+  if constexpr (kTileSlices > 1) {
+    if (d < stride) update_tile<T, 1, kInPlace>(group, t0, coefficients, d);
+  }
+}
+
+// Every candidate row is loaded and stored once.
+template <bool kInPlace>
+static void update(const Group& group, const float* coefficients, long stride) {
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
   long t = 0;
   for (long i = 0; i < tiles.count; ++i) {
     switch (tile_size(tiles, i)) {
-      case 1: update_tile<1, N>(group, t, coefficients, d); break;
-      case 2: update_tile<2, N>(group, t, coefficients, d); break;
-      case 3: update_tile<3, N>(group, t, coefficients, d); break;
-      case 4: update_tile<4, N>(group, t, coefficients, d); break;
-      case 5: update_tile<5, N>(group, t, coefficients, d); break;
-      default: update_tile<6, N>(group, t, coefficients, d); break;
+      case 1: update_candidates<1, kInPlace>(group, t, coefficients, stride); break;
+      case 2: update_candidates<2, kInPlace>(group, t, coefficients, stride); break;
+      case 3: update_candidates<3, kInPlace>(group, t, coefficients, stride); break;
+      case 4: update_candidates<4, kInPlace>(group, t, coefficients, stride); break;
+      case 5: update_candidates<5, kInPlace>(group, t, coefficients, stride); break;
+      default: update_candidates<6, kInPlace>(group, t, coefficients, stride); break;
     }
     t += tile_size(tiles, i);
   }
 }
 
-// One sweep over the dimension: every candidate row and every hidden row is loaded and stored once.
-static void update(const Group& group, const float* coefficients, long stride) {
-  long d = 0;
-  for (; d + kTileSlices * kLanes <= stride; d += kTileSlices * kLanes)
-    update_slices<kTileSlices>(group, coefficients, d);
-  if constexpr (kTileSlices > 1) {
-    for (; d < stride; d += kLanes) update_slices<1>(group, coefficients, d);
-  }
+#if HOGVEC_LANES == 16
+HOGVEC_INLINE Vec twice_8(const float* values) {
+  const Vec v = load_private(values);
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
 }
-
-// rate * weight_t * (label_t - sigmoid(s_t)) for kLanes candidates.
-HOGVEC_INLINE Vec logistic_coefficients(Vec scores, Vec labels, const float* weights, float rate) {
-  const Vec g = rate * (labels - sigmoid_of(scores));
-  return weights ? g * load_private(weights) : g;
-}
+#endif
 
 // G = -dLoss/dS times the learning rate, over the scores: rate * weight_b * weight_t * (label_t - sigmoid(s)).
 static void link_logistic(const Group& group, const BatchArrays& batch, float rate, float* scores) {
   const float* labels = batch.shared_labels + group.shared;
   const float* weights = batch.shared_weights ? batch.shared_weights + group.shared : nullptr;
 #if HOGVEC_LANES == 16
-  if (group.columns == 8 && !weights) {   // two hidden vectors to a register
-    Vec pair = load_private(labels);
-    pair = __builtin_shufflevector(pair, pair, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+  if (group.columns == 8) {   // two hidden vectors to a register
+    const Vec scale = weights ? rate * twice_8(weights) : splat(rate);
+    const Vec offset = scale * twice_8(labels);
     for (long i = 0; i < group.B * 8; i += kLanes)
-      store_private(scores + i, logistic_coefficients(load_private(scores + i), pair, nullptr, rate));
+      store_private(scores + i, offset - scale * sigmoid_of(load_private(scores + i)));
   } else
 #endif
-    for (long b = 0; b < group.B; ++b) {
-      float* row = scores + b * group.columns;
-      for (long t = 0; t < group.T; t += kLanes) {
-        const Vec g = logistic_coefficients(load_private(row + t), load_private(labels + t),
-                                            weights ? weights + t : nullptr, rate);
-#if HOGVEC_LANES == 16
-        if (group.columns == 8) {   // the register reaches into the next row
-          using Half = float __attribute__((vector_size(32), aligned(4), may_alias));
-          *reinterpret_cast<Half*>(row) = __builtin_shufflevector(g, g, 0, 1, 2, 3, 4, 5, 6, 7);
-          continue;
-        }
-#endif
-        store_private(row + t, g);
-      }
+    for (long t = 0; t < group.T; t += kLanes) {
+      const Vec scale = weights ? rate * load_private(weights + t) : splat(rate);
+      const Vec offset = scale * load_private(labels + t);
+      float* column = scores + t;
+      for (long b = 0; b < group.B; ++b, column += group.columns)
+        store_private(column, offset - scale * sigmoid_of(load_private(column)));
     }
   if (!batch.weight) return;
   for (long b = 0; b < group.B; ++b) {
@@ -324,21 +382,6 @@ static void scatter(const BatchArrays& batch, long h, TableView input, const flo
   }
 }
 
-HOGVEC_INLINE void prefetch_row(const float* row, long stride) {
-  for (long d = 0; d < stride; d += 16) __builtin_prefetch(row + d, 1, 3);
-}
-
-static void prefetch_group(const BatchArrays& batch, long g, TableView input, TableView output) {
-  for (long i = batch.group_offsets[g]; i < batch.group_offsets[g + 1]; ++i) {
-    const long h = hidden_of(batch, i);
-    const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
-    const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
-    for (long e = begin; e < end; ++e) prefetch_row(row_of_table(input, batch.bag_rows[e]), input.stride);
-  }
-  for (long t = batch.shared_offsets[g]; t < batch.shared_offsets[g + 1]; ++t)
-    prefetch_row(row_of_table(output, batch.shared_rows[t]), output.stride);
-}
-
 // The candidates of one hidden vector alone: dH from the rows as they are. Their update is a later pass, so that a row
 // that is also shared, or stands twice, receives every contribution.
 static void score_own(const BatchArrays& batch, long h, const float* hidden, TableView output, float rate,
@@ -381,7 +424,7 @@ HOGVEC_INLINE long score_columns(long T) {
 }
 
 static void train_group(const BatchArrays& batch, long g, const GroupSettings& settings, TableView input,
-                        TableView output, Scratch& scratch, LossSum& sum) {
+                        TableView output, Scratch& scratch, Fetcher& fetcher, LossSum& sum) {
   Group group;
   group.first = batch.group_offsets[g];
   group.B = batch.group_offsets[g + 1] - group.first;
@@ -415,6 +458,13 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
   link_logistic(group, batch, settings.learning_rate, scratch.scores);
 
+  // The rows of the group after the next, asked for between the tiles of this one. Listing them here fills the time
+  // that the update waits for the link's last result.
+  want_group(fetcher, batch, g + kPrefetchGroups, input, output);
+  group.fetcher = &fetcher;
+  const long steps = ((group.T + kTileCandidates - 1) / kTileCandidates) * (stride / (kTileSlices * kLanes));
+  group.fetch_step = steps > 0 ? (fetcher.count * fetcher.lines + steps - 1) / steps : 0;
+
   float* own = scratch.own_coefficients;
   if (batch.own_offsets) {
     for (long b = 0; b < group.B; ++b) {
@@ -423,7 +473,11 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
       own += batch.own_offsets[h + 1] - batch.own_offsets[h];
     }
   }
-  update(group, scratch.scores, stride);
+  if (in_place) {
+    update<true>(group, scratch.scores, stride);
+  } else {
+    update<false>(group, scratch.scores, stride);
+  }
   if (batch.own_offsets) {
     own = scratch.own_coefficients;
     for (long b = 0; b < group.B; ++b) {
@@ -432,17 +486,20 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
       own += batch.own_offsets[h + 1] - batch.own_offsets[h];
     }
   }
+  fetch_lines(fetcher, fetcher.count * fetcher.lines);
   if (in_place) return;
   for (long b = 0; b < group.B; ++b) scatter(batch, hidden_of(batch, group.first + b), input, group.gradient[b]);
 }
 
 static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& settings, TableView input,
                                TableView output, Scratch& scratch, LossSum& sum) {
-  for (long g = 0; g < smaller(kPrefetchGroups, batch.num_groups); ++g) prefetch_group(batch, g, input, output);
-  for (long g = 0; g < batch.num_groups; ++g) {
-    if (g + kPrefetchGroups < batch.num_groups) prefetch_group(batch, g + kPrefetchGroups, input, output);
-    train_group(batch, g, settings, input, output, scratch, sum);
+  Fetcher fetcher;
+  forget_rows(fetcher, input.stride);
+  for (long g = 0; g < kPrefetchGroups; ++g) {
+    want_group(fetcher, batch, g, input, output);
+    fetch_lines(fetcher, fetcher.count * fetcher.lines);
   }
+  for (long g = 0; g < batch.num_groups; ++g) train_group(batch, g, settings, input, output, scratch, fetcher, sum);
 }
 
 template <Vec (*function)(Vec)>

@@ -43,27 +43,21 @@ HOGVEC_INLINE void store_private(float* p, Vec v) { *reinterpret_cast<UnalignedV
 
 HOGVEC_INLINE Vec choose(IntVec mask, Vec a, Vec b) { return mask ? a : b; }
 
-// exp for x in [-104, 0]: 2^n * p(r), r = x - n ln 2, |r| <= ln 2 / 2; Taylor to degree 7 stays below half an ulp there
-// (remainder r^8 / 8! < 5.2e-9). Below -87.33 the scale is a subnormal power of two: two factors keep it exact.
+// exp for x <= 0, 0x1p-126 below -87.33: 2^n * p(r), r = x - n ln 2, |r| <= ln 2 / 2. p is Taylor's to degree 7, whose
+// remainder r^8 / 8! < 5.2e-9 is below half an ulp, in Estrin's order.
 HOGVEC_INLINE Vec exp_negative(Vec x) {
-  x = choose(x < -104.0F, splat(-104.0F), x);
+  x = choose(x < -87.33F, splat(-87.33F), x);
   const Vec shifted = x * 0x1.715476p+0F + 0x1.8p23F;   // round to nearest by the float's own adder
   const Vec n = shifted - 0x1.8p23F;
   Vec r = x - n * 0x1.62e400p-1F;                       // Cody and Waite: ln 2 in two parts
   r = r - n * 0x1.7f7d1cp-20F;
-  Vec p = splat(1.0F / 5040.0F);
-  p = p * r + 1.0F / 720.0F;
-  p = p * r + 1.0F / 120.0F;
-  p = p * r + 1.0F / 24.0F;
-  p = p * r + 1.0F / 6.0F;
-  p = p * r + 0.5F;
-  p = p * r * r + r;
-  p = p + 1.0F;
-  const IntVec exponent = reinterpret_cast<IntVec>(shifted) - 0x4b400000;
-  const IntVec half = exponent >> 1;
-  const Vec first = reinterpret_cast<Vec>((half + 127) << 23);
-  const Vec second = reinterpret_cast<Vec>((exponent - half + 127) << 23);
-  return p * first * second;
+  const Vec r2 = r * r;
+  const Vec p01 = r + 1.0F;
+  const Vec p23 = r * (1.0F / 6.0F) + 0.5F;
+  const Vec p45 = r * (1.0F / 120.0F) + 1.0F / 24.0F;
+  const Vec p67 = r * (1.0F / 5040.0F) + 1.0F / 720.0F;
+  const Vec p = (p67 * r2 + p45) * (r2 * r2) + (p23 * r2 + p01);
+  return p * reinterpret_cast<Vec>((reinterpret_cast<IntVec>(shifted) << 23) + 0x3f800000);
 }
 
 HOGVEC_INLINE Vec absolute(Vec x) { return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(x) & 0x7fffffff); }
@@ -93,36 +87,40 @@ HOGVEC_INLINE Vec softplus_of(Vec x) {
 }
 
 // Sums over the lanes of several registers at once, by folding halves of two registers into one. Each fold of (a, b)
-// leaves half as many partial sums of each; one blend, one shuffle and one addition.
+// leaves half as many partial sums of each: one blend (on any port, where a shuffle has but one), one shuffle, one sum.
 #if HOGVEC_LANES == 16
 HOGVEC_INLINE Vec fold_8(Vec a, Vec b) {   // -> 8 partial sums of a, then 8 of b
-  return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31) +
+  constexpr IntVec mask = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return choose(mask, a, b) +
          __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
 }
 HOGVEC_INLINE Vec fold_4(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 1, 2, 3, 20, 21, 22, 23, 8, 9, 10, 11, 28, 29, 30, 31) +
+  constexpr IntVec mask = {-1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0};
+  return choose(mask, a, b) +
          __builtin_shufflevector(a, b, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
 }
 HOGVEC_INLINE Vec fold_2(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 1, 18, 19, 4, 5, 22, 23, 8, 9, 26, 27, 12, 13, 30, 31) +
+  constexpr IntVec mask = {-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0};
+  return choose(mask, a, b) +
          __builtin_shufflevector(a, b, 2, 3, 16, 17, 6, 7, 20, 21, 10, 11, 24, 25, 14, 15, 28, 29);
 }
 HOGVEC_INLINE Vec fold_1(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31) +
+  constexpr IntVec mask = {-1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0};
+  return choose(mask, a, b) +
          __builtin_shufflevector(a, b, 1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
 }
 #elif HOGVEC_LANES == 8
 HOGVEC_INLINE Vec fold_4(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 1, 2, 3, 12, 13, 14, 15) +
-         __builtin_shufflevector(a, b, 4, 5, 6, 7, 8, 9, 10, 11);
+  constexpr IntVec mask = {-1, -1, -1, -1, 0, 0, 0, 0};
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 8, 9, 10, 11);
 }
 HOGVEC_INLINE Vec fold_2(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 1, 10, 11, 4, 5, 14, 15) +
-         __builtin_shufflevector(a, b, 2, 3, 8, 9, 6, 7, 12, 13);
+  constexpr IntVec mask = {-1, -1, 0, 0, -1, -1, 0, 0};
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 2, 3, 8, 9, 6, 7, 12, 13);
 }
 HOGVEC_INLINE Vec fold_1(Vec a, Vec b) {
-  return __builtin_shufflevector(a, b, 0, 9, 2, 11, 4, 13, 6, 15) +
-         __builtin_shufflevector(a, b, 1, 8, 3, 10, 5, 12, 7, 14);
+  constexpr IntVec mask = {-1, 0, -1, 0, -1, 0, -1, 0};
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 1, 8, 3, 10, 5, 12, 7, 14);
 }
 #else
 HOGVEC_INLINE Vec fold_2(Vec a, Vec b) {
