@@ -204,19 +204,20 @@ class KeyedVectors:
             return np.empty((0, self.dim)), []
         items = [given] if isinstance(given, str) else given
         if not isinstance(items, (list, tuple)) or not any(isinstance(item, str) for item in items):
-            return self._vectors_of(name, items), []
+            return unit(self._vectors_of(name, items)), []
         ids = self._ids([item for item in items if isinstance(item, str)])
         rows = iter(self._unit().rows(ids))
-        parts = [next(rows)[None] if isinstance(item, str) else self._vectors_of(name, item) for item in items]
+        parts = [next(rows)[None] if isinstance(item, str) else unit(self._vectors_of(name, item)) for item in items]
         return np.concatenate(parts), ids.tolist()
 
-    def _vectors_of(self, name: str, given: Any) -> NDArray[np.float64]:
+    def _vectors_of(self, name: str, given: Any) -> NDArray[Any]:
+        """Return the given vectors as an array (k, dim)."""
         array = np.asarray(given)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"{name} must hold words or vectors of numbers, got {given!r:.80}")
         if array.ndim not in (1, 2) or array.shape[-1] != self.dim:
             raise ValueError(f"{name} must hold vectors of {self.dim} values, got the shape {array.shape}")
-        return unit(np.atleast_2d(array))
+        return np.atleast_2d(array)
 
     def similar_by_vector(
         self, vectors: ArrayLike, topn: int = 10, restrict_vocab: int | None = None
@@ -246,18 +247,17 @@ class KeyedVectors:
         return found[0] if np.ndim(vectors) == 1 else found
 
     def _neighbors(
-        self, queries: NDArray[np.float64], topn: int, restrict_vocab: int | None, excluded: list[int]
+        self, queries: NDArray[Any], topn: int, restrict_vocab: int | None, excluded: list[int]
     ) -> list[list[Neighbor]]:
         topn = check_int("topn", topn, minimum=1, maximum=2**63 - 1)
         among = self._restricted(restrict_vocab)
         rows = self._unit()
-        queries = unit(queries)
         excluded = [id for id in set(excluded) if id < among]
         count = min(topn, among - len(excluded))
         found = []
-        step = max(1, _SCORES // max(1, among))
+        step = max(1, _SCORES // max(among, _SCORES // 4096))
         for start in range(0, len(queries), step):
-            block = queries[start : start + step]
+            block = unit(queries[start : start + step])
             scores = rows.scores(block.astype(np.float32), 0, among)
             scores[:, excluded] = -np.inf
             for query, row in zip(block, scores, strict=True):
