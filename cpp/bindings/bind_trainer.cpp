@@ -1,7 +1,282 @@
-#include "bindings.hpp"
+// Tables being trained, objectives, and the two ways to train: an epoch over a corpus, or a batch of one's own.
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "active_calls.hpp"
+#include "arrays.hpp"
+#include "hogvec/error.hpp"
+#include "hogvec/trainer.hpp"
+#include "kernel_choice.hpp"
 
 namespace hogvec::bindings {
 
-void bind_trainer(py::module_&) {}
+namespace {
+
+// An objective together with the sampler or tree that it points to.
+class OwnedObjective {
+ public:
+  OwnedObjective(const OwnedObjective&) = delete;
+  OwnedObjective& operator=(const OwnedObjective&) = delete;
+
+  static std::unique_ptr<OwnedObjective> negative_sampling(const Array<double>& weights, std::int32_t negatives) {
+    std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
+    if (negatives < 1) throw ValueError("negatives must be at least 1, got " + std::to_string(negatives));
+    owned->noise_.emplace(as_span(weights, "weights"));
+    owned->num_targets_ = owned->num_rows_ = static_cast<std::int64_t>(owned->noise_->size());
+    owned->objective_.emplace(NegativeSamplingObjective(*owned->noise_, negatives));
+    return owned;
+  }
+
+  static std::unique_ptr<OwnedObjective> hierarchical_softmax(const Array<std::int64_t>& offsets,
+                                                              const Array<std::int32_t>& points,
+                                                              const Array<std::uint8_t>& codes) {
+    std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
+    const auto ends = as_span(offsets, "offsets");
+    const auto nodes = as_span(points, "points");
+    const auto turns = as_span(codes, "codes");
+    check_offsets(ends, nodes.size(), "offsets");
+    if (turns.size() != nodes.size())
+      throw ValueError("codes must have the length of points, " + std::to_string(nodes.size()) + ", got " +
+                       std::to_string(turns.size()));
+    owned->num_targets_ = static_cast<std::int64_t>(ends.size()) - 1;
+    for (const std::int32_t node : nodes) {
+      if (node < 0) throw IndexError("points must not be negative, got " + std::to_string(node));
+      owned->num_rows_ = std::max(owned->num_rows_, std::int64_t{node} + 1);
+      owned->tree_.points.push_back(RowId{static_cast<std::uint32_t>(node)});
+    }
+    owned->tree_.offsets.assign(ends.begin(), ends.end());
+    owned->tree_.codes.assign(turns.begin(), turns.end());
+    owned->objective_.emplace(HierarchicalSoftmaxObjective(owned->tree_));
+    return owned;
+  }
+
+  const Objective& objective() const { return *objective_; }
+  std::int64_t num_targets() const { return num_targets_; }   // outputs it has candidates for
+  std::int64_t num_rows() const { return num_rows_; }         // rows of the output table it may name
+
+ private:
+  OwnedObjective() = default;
+
+  std::optional<AliasTable> noise_;
+  HuffmanTree tree_;
+  std::optional<Objective> objective_;
+  std::int64_t num_targets_ = 0;
+  std::int64_t num_rows_ = 0;
+};
+
+// The two tables, and the promise that one call trains them at a time.
+class Tables {
+ public:
+  Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed)
+      : input_(checked(input_rows, "input_rows"), dim), output_(checked(output_rows, "output_rows"), dim) {
+    initialize_uniform(input_.view(), seed);
+  }
+
+  TableView input() const { return input_.view(); }
+  TableView output() const { return output_.view(); }
+
+  // Held while a call trains.
+  class Busy {
+   public:
+    explicit Busy(Tables& tables) : busy_(tables.busy_) {
+      if (busy_.exchange(true)) throw StateError("a trainer must train for one call at a time, got a second one");
+    }
+    ~Busy() { busy_ = false; }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
+
+ private:
+  static std::int64_t checked(std::int64_t rows, const char* name) {
+    if (rows < 1 || rows > 0xffffffffLL)
+      throw ValueError(std::string(name) + " must be at least 1 and below 2^32, got " + std::to_string(rows));
+    return rows;
+  }
+
+  Table input_, output_;
+  std::atomic<bool> busy_{false};
+};
+
+// (rows, dim) over the table's own memory; the array keeps the tables alive.
+py::array_t<float> table_array(TableView view, const py::object& owner) {
+  return py::array_t<float>({view.rows, view.dim}, {view.stride * 4, std::int64_t{4}}, view.data, owner);
+}
+
+CorpusView corpus_view(const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets) {
+  const auto tokens = as_span(ids, "ids");
+  return {{reinterpret_cast<const WordId*>(tokens.data()), tokens.size()}, as_span(offsets, "offsets")};
+}
+
+void check_corpus(const CorpusView& corpus, std::int64_t rows) {
+  check_offsets(corpus.offsets, corpus.tokens.size(), "offsets");
+  std::int32_t least = 0;
+  std::int32_t most = -1;
+  for (const WordId id : corpus.tokens) {
+    least = std::min(least, static_cast<std::int32_t>(id));
+    most = std::max(most, static_cast<std::int32_t>(id));
+  }
+  if (least < 0) throw IndexError("ids must not be negative, got " + std::to_string(least));
+  if (most >= rows)
+    throw IndexError("ids must be below the number of rows, " + std::to_string(rows) + ", got " + std::to_string(most));
+}
+
+// Asks Python whether to go on: signals first, then the observer. GIL taken only while the interpreter lives.
+bool keep_going(const std::function<bool(const EpochProgress&)>& observer, const EpochProgress& progress) {
+  if (ActiveCall::exiting()) return false;
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  return observer(progress);
+}
+
+EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets,
+                                 const Array<std::int64_t>& counts, const OwnedObjective& objective,
+                                 const WindowSettings& architecture, double subsample, double learning_rate,
+                                 std::int64_t run_epoch, std::int64_t run_epochs, std::int64_t epoch,
+                                 std::uint64_t seed, int threads,
+                                 const std::function<bool(const EpochProgress&)>& observer) {
+  const ActiveCall active;
+  const Tables::Busy busy(tables);
+  if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
+  EpochSettings settings;
+  settings.corpus = corpus_view(ids, offsets);
+  const auto word_counts = as_span(counts, "counts");
+  const auto rows = static_cast<std::int64_t>(word_counts.size());
+  if (rows != tables.input().rows || rows != objective.num_targets() || objective.num_rows() > tables.output().rows)
+    throw ValueError("counts must have one entry per row, " + std::to_string(tables.input().rows) + ", got " +
+                     std::to_string(rows));
+  settings.architecture = architecture;
+  settings.objective = &objective.objective();
+  settings.kernels = &active_kernels();
+  settings.input = tables.input();
+  settings.output = tables.output();
+  settings.learning_rate = learning_rate;
+  settings.run_epoch = run_epoch;
+  settings.run_epochs = run_epochs;
+  settings.epoch = epoch;
+  settings.seed = seed;
+  settings.threads = threads;
+  const py::gil_scoped_release release;
+  check_corpus(settings.corpus, rows);
+  const std::vector<std::uint32_t> thresholds = keep_thresholds(word_counts, subsample);
+  settings.keep_thresholds = thresholds;
+  return train_epoch(settings, [&observer](const EpochProgress& progress) { return keep_going(observer, progress); });
+}
+
+template <class T>
+using Optional = std::optional<Array<T>>;
+
+template <class T, class Element = T>
+std::span<const Element> optional_span(const Optional<T>& array, const char* name) {
+  if (!array) return {};
+  const auto values = as_span(*array, name);
+  return {reinterpret_cast<const Element*>(values.data()), values.size()};
+}
+
+double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const Optional<std::int64_t>& bag_offsets,
+                   const Optional<float>& bag_weights, const Optional<float>& forward_scale,
+                   const Optional<float>& backward_scale, const Optional<float>& weight,
+                   const Array<std::int64_t>& group_offsets, const Optional<std::uint32_t>& group_hidden,
+                   const Array<std::int64_t>& shared_offsets, const Array<std::uint32_t>& shared_rows,
+                   const Array<float>& shared_labels, const Optional<float>& shared_weights,
+                   const Optional<std::int64_t>& own_offsets, const Optional<std::uint32_t>& own_rows,
+                   const Optional<float>& own_labels, double learning_rate, const std::string& instruction_set) {
+  const ActiveCall active;
+  const Tables::Busy busy(tables);
+  const Kernels& kernels = kernels_named(instruction_set);
+  const auto rows = [](const Array<std::uint32_t>& array, const char* name) {
+    const auto values = as_span(array, name);
+    return std::span<const RowId>(reinterpret_cast<const RowId*>(values.data()), values.size());
+  };
+  Batch given;
+  given.bag_offsets = optional_span(bag_offsets, "bag_offsets");
+  given.bag_rows = rows(bag_rows, "bag_rows");
+  given.bag_weights = optional_span(bag_weights, "bag_weights");
+  given.forward_scale = optional_span(forward_scale, "forward_scale");
+  given.backward_scale = optional_span(backward_scale, "backward_scale");
+  given.weight = optional_span(weight, "weight");
+  given.group_offsets = as_span(group_offsets, "group_offsets");
+  given.group_hidden = optional_span(group_hidden, "group_hidden");
+  given.shared_offsets = as_span(shared_offsets, "shared_offsets");
+  given.shared_rows = rows(shared_rows, "shared_rows");
+  given.shared_labels = as_span(shared_labels, "shared_labels");
+  given.shared_weights = optional_span(shared_weights, "shared_weights");
+  given.own_offsets = optional_span(own_offsets, "own_offsets");
+  given.own_rows = optional_span<std::uint32_t, RowId>(own_rows, "own_rows");
+  given.own_labels = optional_span(own_labels, "own_labels");
+
+  const py::gil_scoped_release release;
+  validate(given, tables.input().rows, tables.output().rows);
+  BatchBuffer buffer = canonical(given);
+  const Batch batch = buffer.view();
+  Scratch scratch;
+  scratch.reserve(batch, tables.input().stride);
+  GroupSettings settings;
+  settings.learning_rate = static_cast<float>(learning_rate);
+  LossSum loss;
+  kernels.train_logistic_sgd(BatchArrays(batch), settings, tables.input(), tables.output(), scratch, loss);
+  return loss.loss;
+}
+
+void bind_tables(py::module_& module) {
+  const auto none = py::none();
+  py::class_<Tables>(module, "Tables")
+      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t>(), py::arg("input_rows"),
+           py::arg("output_rows"), py::arg("dim"), py::arg("seed"))
+      .def_property_readonly("input",
+                             [](const py::object& self) { return table_array(self.cast<Tables&>().input(), self); })
+      .def_property_readonly("output",
+                             [](const py::object& self) { return table_array(self.cast<Tables&>().output(), self); })
+      .def("train_epoch", &train_corpus_epoch, py::kw_only(), py::arg("ids").noconvert(), py::arg("offsets").noconvert(),
+           py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"), py::arg("subsample"),
+           py::arg("learning_rate"), py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"),
+           py::arg("threads"), py::arg("observer"))
+      .def("train_batch", &train_batch, py::kw_only(), py::arg("bag_rows").noconvert(),
+           py::arg("bag_offsets").noconvert() = none, py::arg("bag_weights").noconvert() = none,
+           py::arg("forward_scale").noconvert() = none, py::arg("backward_scale").noconvert() = none,
+           py::arg("weight").noconvert() = none, py::arg("group_offsets").noconvert(),
+           py::arg("group_hidden").noconvert() = none, py::arg("shared_offsets").noconvert(),
+           py::arg("shared_rows").noconvert(), py::arg("shared_labels").noconvert(),
+           py::arg("shared_weights").noconvert() = none, py::arg("own_offsets").noconvert() = none,
+           py::arg("own_rows").noconvert() = none, py::arg("own_labels").noconvert() = none, py::arg("learning_rate"),
+           py::arg("instruction_set") = "");
+}
+
+}  // namespace
+
+void bind_trainer(py::module_& module) {
+  py::class_<WindowSettings>(module, "WindowSettings")
+      .def(py::init([](bool cbow, std::int32_t window, bool shrink, bool forward_mean, bool backward_mean) {
+             if (window < 1 || window > kMostWindow)
+               throw ValueError("window must be at least 1 and at most " + std::to_string(kMostWindow) + ", got " +
+                                std::to_string(window));
+             return WindowSettings{cbow, window, shrink, forward_mean, backward_mean};
+           }),
+           py::kw_only(), py::arg("cbow"), py::arg("window"), py::arg("shrink"), py::arg("forward_mean"),
+           py::arg("backward_mean"));
+  py::class_<OwnedObjective>(module, "Objective")
+      .def_static("negative_sampling", &OwnedObjective::negative_sampling, py::arg("weights").noconvert(),
+                  py::arg("negatives"))
+      .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("offsets").noconvert(),
+                  py::arg("points").noconvert(), py::arg("codes").noconvert());
+  py::class_<EpochProgress>(module, "EpochProgress")
+      .def_readonly("words", &EpochProgress::words)
+      .def_readonly("trained_words", &EpochProgress::trained_words)
+      .def_readonly("groups", &EpochProgress::groups)
+      .def_readonly("learning_rate", &EpochProgress::learning_rate)
+      .def_readonly("stopped", &EpochProgress::stopped)
+      .def_property_readonly("loss", [](const EpochProgress& progress) {
+        return progress.loss.weight > 0 ? progress.loss.loss / progress.loss.weight
+                                        : std::numeric_limits<double>::quiet_NaN();
+      });
+  bind_tables(module);
+}
 
 }  // namespace hogvec::bindings

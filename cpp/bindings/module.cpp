@@ -1,8 +1,10 @@
 // The extension module: registers every concept's binding and the hooks that keep interpreter exit and fork safe.
+#include "active_calls.hpp"
 #include "bindings.hpp"
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.doc() = "hogvec's C++ core; use it through the Python package.";
+  hogvec::bindings::ActiveCall::install();
   hogvec::bindings::bind_info(module);
   hogvec::bindings::bind_vocabulary(module);
   hogvec::bindings::bind_word2vec_format(module);

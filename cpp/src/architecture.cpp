@@ -1,1 +1,153 @@
-// (being written)
+// Windows over a corpus: subsampling, window widths, contexts.
+#include "hogvec/architecture.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "hogvec/random.hpp"
+
+namespace hogvec {
+
+std::int64_t chunk_tokens(const WindowSettings& settings) {
+  return std::max<std::int64_t>(kChunkTokens, std::int64_t{8} * settings.window);
+}
+
+std::vector<std::uint32_t> keep_thresholds(std::span<const std::int64_t> counts, double subsample) {
+  std::vector<std::uint32_t> thresholds(counts.size(), 0xffffffffU);
+  double total = 0;
+  for (const std::int64_t count : counts) total += static_cast<double>(count);
+  if (subsample <= 0) return thresholds;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    const double ratio = subsample * total / static_cast<double>(counts[i]);
+    const double keep = std::sqrt(ratio) + ratio;
+    if (keep < 1) thresholds[i] = static_cast<std::uint32_t>(std::max(std::ceil(keep * 0x1p32) - 1, 0.0));
+  }
+  return thresholds;
+}
+
+WindowExamples::WindowExamples(CorpusView corpus, const WindowSettings& settings,
+                               std::span<const std::uint32_t> thresholds, std::uint64_t key)
+    : corpus_(corpus), settings_(settings), thresholds_(thresholds), key_(key) {}
+
+// High 32 bits decide whether a token is kept, low 32 bits the width of its window.
+bool WindowExamples::is_kept(Position p, std::uint64_t bits) const {
+  return static_cast<std::uint32_t>(bits >> 32) <= thresholds_[index(corpus_.tokens[static_cast<std::size_t>(p)])];
+}
+
+void WindowExamples::start(Position begin, Position end) {
+  begin_ = begin;
+  end_ = end;
+  kept_count_ = 0;
+  next_ = 0;
+  kept_.clear();
+  centres_.clear();
+  const auto& offsets = corpus_.offsets;
+  auto sequence = static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin()) - 1;
+  for (; sequence + 1 < offsets.size() && offsets[sequence] < end; ++sequence)
+    add_sequence(offsets[sequence], offsets[sequence + 1]);
+}
+
+void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
+  const auto word = [this](Position p) { return row_of(corpus_.tokens[static_cast<std::size_t>(p)]); };
+  const auto bits_at = [this](Position p) { return random_bits(key_, static_cast<std::uint64_t>(p)); };
+  const auto first_kept = static_cast<std::int32_t>(kept_.size());
+  const auto window = static_cast<std::int32_t>(settings_.window);
+
+  // Words before the chunk that its first centres can see, nearest first, then turned round.
+  for (Position p = std::max(begin_, sequence_begin); p > sequence_begin;) {
+    --p;
+    if (static_cast<std::int32_t>(kept_.size()) - first_kept == window) break;
+    if (is_kept(p, bits_at(p))) kept_.push_back(word(p));
+  }
+  std::reverse(kept_.begin() + first_kept, kept_.end());
+
+  const auto first_centre = centres_.size();
+  const Position end = std::min(end_, sequence_end);
+  for (Position p = std::max(begin_, sequence_begin); p < end; ++p) {
+    const std::uint64_t bits = bits_at(p);
+    if (!is_kept(p, bits)) continue;
+    const auto place = static_cast<std::int32_t>(kept_.size());
+    const std::int32_t width =
+        settings_.shrink ? 1 + static_cast<std::int32_t>(scale_bits(static_cast<std::uint32_t>(bits),
+                                                                    static_cast<std::uint32_t>(window)))
+                         : window;
+    kept_.push_back(word(p));
+    centres_.push_back({place, std::max(first_kept, place - width), place + width + 1,
+                        static_cast<std::int32_t>(p - begin_)});
+  }
+  kept_count_ += static_cast<std::int64_t>(centres_.size() - first_centre);
+  if (centres_.size() == first_centre) {   // nothing to train on: forget what was gathered before the chunk
+    kept_.resize(static_cast<std::size_t>(first_kept));
+    return;
+  }
+
+  // Words after the chunk that its last centres can see.
+  const std::int32_t wanted = centres_.back().place + window + 1;
+  for (Position p = end; p < sequence_end && static_cast<std::int32_t>(kept_.size()) < wanted; ++p) {
+    if (is_kept(p, bits_at(p))) kept_.push_back(word(p));
+  }
+  const auto last_kept = static_cast<std::int32_t>(kept_.size());
+  for (std::size_t c = first_centre; c < centres_.size(); ++c) centres_[c].end = std::min(centres_[c].end, last_kept);
+  // A word without a context is no example.
+  centres_.erase(std::remove_if(centres_.begin() + static_cast<std::ptrdiff_t>(first_centre), centres_.end(),
+                                [](const Centre& c) { return c.end - c.begin < 2; }),
+                 centres_.end());
+}
+
+Position WindowExamples::position() const {
+  return next_ < centres_.size() ? begin_ + centres_[next_].position : end_;
+}
+
+// Skip-gram: each context word is a bag; a word that stands twice is one bag of twice the weight, which is the exact
+// gradient, since both would be scored against the same candidates.
+void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
+  const std::size_t first = buffer.bag_rows.size();
+  for (std::int32_t i = centre.begin; i < centre.end; ++i) {
+    if (i == centre.place) continue;
+    const RowId row = kept_[static_cast<std::size_t>(i)];
+    const auto same = std::find(buffer.bag_rows.begin() + static_cast<std::ptrdiff_t>(first), buffer.bag_rows.end(), row);
+    if (same == buffer.bag_rows.end()) {
+      buffer.bag_rows.push_back(row);
+      continue;
+    }
+    const auto h = static_cast<std::size_t>(same - buffer.bag_rows.begin());
+    buffer.weight.resize(std::max(buffer.weight.size(), h + 1), 1.0F);
+    buffer.weight[h] += 1.0F;
+  }
+}
+
+// CBOW: the context is one bag.
+void WindowExamples::add_bag(const Centre& centre, BatchBuffer& buffer) const {
+  for (std::int32_t i = centre.begin; i < centre.end; ++i) {
+    if (i != centre.place) buffer.bag_rows.push_back(kept_[static_cast<std::size_t>(i)]);
+  }
+  buffer.bag_offsets.push_back(static_cast<std::int64_t>(buffer.bag_rows.size()));
+  const float mean = 1.0F / static_cast<float>(centre.end - centre.begin - 1);
+  if (settings_.forward_mean) buffer.forward_scale.push_back(mean);
+  if (settings_.backward_mean) buffer.backward_scale.push_back(mean);
+}
+
+bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most) {
+  if (next_ == centres_.size()) return false;
+  const std::size_t last = std::min(centres_.size(), next_ + most);
+  buffer.clear();
+  buffer.rows_distinct = !settings_.cbow;
+  buffer.group_offsets.push_back(0);
+  if (settings_.cbow) buffer.bag_offsets.push_back(0);
+  for (; next_ < last; ++next_) {
+    const Centre& centre = centres_[next_];
+    if (settings_.cbow) {
+      add_bag(centre, buffer);
+    } else {
+      add_bags(centre, buffer);
+    }
+    buffer.targets.push_back(WordId{static_cast<std::int32_t>(kept_[static_cast<std::size_t>(centre.place)])});
+    buffer.group_offsets.push_back(
+        static_cast<std::int64_t>(settings_.cbow ? buffer.bag_offsets.size() - 1 : buffer.bag_rows.size()));
+  }
+  if (!buffer.weight.empty()) buffer.weight.resize(buffer.bag_rows.size(), 1.0F);
+  return true;
+}
+
+}  // namespace hogvec

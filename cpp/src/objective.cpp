@@ -1,1 +1,97 @@
-// (being written)
+// Candidates of negative sampling and of hierarchical softmax.
+#include "hogvec/objective.hpp"
+
+#include <algorithm>
+
+namespace hogvec {
+
+namespace {
+
+// A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
+// the group has one negative less.
+constexpr int kMostRedraws = 64;
+// Up to this many draws are compared pair by pair; more are sorted first.
+constexpr std::size_t kMostCompared = 32;
+
+bool all_distinct(WordId target, std::span<const WordId> draws) {
+  if (draws.size() > kMostCompared) return false;   // not known
+  bool clash = false;
+  for (std::size_t i = 0; i < draws.size(); ++i) {
+    clash |= draws[i] == target;
+    for (std::size_t j = 0; j < i; ++j) clash |= draws[i] == draws[j];
+  }
+  return !clash;
+}
+
+}  // namespace
+
+// The rare case: redraws what equals the target and merges what is equal.
+void NegativeSamplingObjective::add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer,
+                                           Stream& stream) const {
+  for (WordId& draw : draws) {
+    for (int redraw = 0; draw == target && redraw < kMostRedraws; ++redraw) draw = noise_->draw(stream);
+  }
+  const bool sorted = draws.size() > kMostCompared;
+  if (sorted) std::sort(draws.begin(), draws.end());
+  const std::size_t first = buffer.shared_rows.size();
+  for (const WordId draw : draws) {
+    if (draw == target) continue;
+    const RowId row = row_of(draw);
+    // Equal draws are neighbours when sorted.
+    const std::size_t from = sorted ? std::max(first, buffer.shared_rows.size() - 1) : first;
+    const auto same =
+        std::find(buffer.shared_rows.begin() + static_cast<std::ptrdiff_t>(from), buffer.shared_rows.end(), row);
+    if (same == buffer.shared_rows.end()) {
+      buffer.shared_rows.push_back(row);
+      buffer.shared_labels.push_back(0.0F);
+      continue;
+    }
+    const auto place = static_cast<std::size_t>(same - buffer.shared_rows.begin());
+    buffer.shared_weights.resize(std::max(buffer.shared_weights.size(), place + 1), 1.0F);
+    buffer.shared_weights[place] += 1.0F;
+  }
+}
+
+void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stream) const {
+  const auto negatives = static_cast<std::size_t>(negatives_);
+  // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap.
+  buffer.draws.resize(buffer.targets.size() * negatives);
+  for (WordId& draw : buffer.draws) draw = noise_->draw(stream);
+
+  buffer.shared_offsets.push_back(0);
+  const std::size_t most = buffer.targets.size() * (negatives + 1);
+  buffer.shared_rows.reserve(most);
+  buffer.shared_labels.reserve(most);
+  for (std::size_t g = 0; g < buffer.targets.size(); ++g) {
+    const WordId target = buffer.targets[g];
+    const std::span<WordId> draws = std::span(buffer.draws).subspan(g * negatives, negatives);
+    buffer.shared_rows.push_back(row_of(target));
+    buffer.shared_labels.push_back(1.0F);
+    if (all_distinct(target, draws)) {
+      for (const WordId draw : draws) buffer.shared_rows.push_back(row_of(draw));
+      buffer.shared_labels.resize(buffer.shared_rows.size(), 0.0F);
+    } else {
+      add_merged(target, draws, buffer, stream);
+    }
+    buffer.shared_offsets.push_back(static_cast<std::int64_t>(buffer.shared_rows.size()));
+  }
+  if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(buffer.shared_rows.size(), 1.0F);
+}
+
+HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const HuffmanTree& tree) : tree_(&tree) {
+  labels_.reserve(tree.codes.size());
+  for (const std::uint8_t code : tree.codes) labels_.push_back(code == 0 ? 1.0F : 0.0F);
+}
+
+void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
+  buffer.shared_offsets.push_back(0);
+  for (const WordId target : buffer.targets) {
+    const auto begin = static_cast<std::ptrdiff_t>(tree_->offsets[index(target)]);
+    const auto end = static_cast<std::ptrdiff_t>(tree_->offsets[index(target) + 1]);
+    buffer.shared_rows.insert(buffer.shared_rows.end(), tree_->points.begin() + begin, tree_->points.begin() + end);
+    buffer.shared_labels.insert(buffer.shared_labels.end(), labels_.begin() + begin, labels_.begin() + end);
+    buffer.shared_offsets.push_back(static_cast<std::int64_t>(buffer.shared_rows.size()));
+  }
+}
+
+}  // namespace hogvec

@@ -1,1 +1,178 @@
-// (being written)
+// Workers take chunks from a counter; the calling thread watches them.
+#include "hogvec/trainer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hogvec/error.hpp"
+#include "hogvec/random.hpp"
+#include "hogvec/schedule.hpp"
+
+namespace hogvec {
+
+namespace {
+
+// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small.
+std::size_t batch_groups(const WindowSettings& settings) {
+  constexpr std::size_t kMostGroups = 128;
+  constexpr std::size_t kMostRows = 65536;
+  return std::clamp<std::size_t>(kMostRows / (2 * static_cast<std::size_t>(settings.window)), 1, kMostGroups);
+}
+
+// What one worker has done, on cache lines of its own; the watcher adds up.
+struct alignas(128) WorkerCounts {
+  std::atomic<std::int64_t> words{0}, trained_words{0}, groups{0};
+  std::atomic<double> loss{0}, weight{0}, learning_rate{0};
+};
+
+// What the workers share.
+struct Shared {
+  explicit Shared(int threads) : counts(static_cast<std::size_t>(threads)), running(threads) {}
+
+  std::atomic<std::int64_t> next_chunk{0};
+  std::atomic<bool> stop{false};
+  std::vector<WorkerCounts> counts;
+  std::mutex mutex;   // guards the rest
+  std::condition_variable changed;
+  int running;
+  std::exception_ptr error;
+};
+
+template <class T>
+void add(std::atomic<T>& counter, T value) {   // one writer: no read-modify-write is needed
+  counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
+}
+
+std::string diverged(const EpochSettings& settings, double learning_rate) {
+  return "the loss must stay finite, got a loss that is not in epoch " + std::to_string(settings.epoch + 1) +
+         " at learning rate " + std::to_string(learning_rate) + ": use a lower learning rate";
+}
+
+void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& counts) {
+  const auto tokens = static_cast<std::int64_t>(settings.corpus.tokens.size());
+  const std::int64_t chunk_size = chunk_tokens(settings.architecture);
+  const auto epoch = static_cast<std::uint64_t>(settings.epoch);
+  WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
+                          make_key(settings.seed, Purpose::kExample, epoch));
+  const std::size_t most_groups = batch_groups(settings.architecture);
+  BatchBuffer buffer;
+  Scratch scratch;
+  for (;;) {
+    const std::int64_t chunk = shared.next_chunk.fetch_add(1, std::memory_order_relaxed);
+    const Position begin = chunk * chunk_size;
+    if (begin >= tokens) return;
+    const Position end = std::min(begin + chunk_size, tokens);
+    examples.start(begin, end);
+    Stream stream(make_key(settings.seed, Purpose::kCandidates, epoch, static_cast<std::uint64_t>(chunk)));
+    GroupSettings group;
+    group.loss_every = kLossEvery;
+    for (;;) {
+      if (shared.stop.load(std::memory_order_relaxed)) return;
+      const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
+      if (!examples.fill(buffer, most_groups)) break;
+      std::visit([&](const auto& objective) { objective.add_candidates(buffer, stream); }, *settings.objective);
+      const double progress =
+          (static_cast<double>(settings.run_epoch) + passed) / static_cast<double>(settings.run_epochs);
+      const double rate = linear_decay(settings.learning_rate, progress);
+      group.learning_rate = static_cast<float>(rate);
+      const Batch batch = buffer.view();
+      scratch.reserve(batch, settings.input.stride);
+      LossSum loss;
+      settings.kernels->train_logistic_sgd(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
+      if (!std::isfinite(loss.loss)) throw StateError(diverged(settings, rate));
+      const auto groups = static_cast<std::int64_t>(batch.num_groups());
+      group.first_group += groups;
+      add(counts.groups, groups);
+      add(counts.loss, loss.loss);
+      add(counts.weight, loss.weight);
+      counts.learning_rate.store(rate, std::memory_order_relaxed);
+    }
+    add(counts.words, end - begin);
+    add(counts.trained_words, examples.kept());
+  }
+}
+
+EpochProgress sum_up(const Shared& shared) {
+  EpochProgress progress;
+  for (const WorkerCounts& counts : shared.counts) {
+    progress.words += counts.words.load(std::memory_order_relaxed);
+    progress.trained_words += counts.trained_words.load(std::memory_order_relaxed);
+    progress.groups += counts.groups.load(std::memory_order_relaxed);
+    progress.loss.loss += counts.loss.load(std::memory_order_relaxed);
+    progress.loss.weight += counts.weight.load(std::memory_order_relaxed);
+    const double rate = counts.learning_rate.load(std::memory_order_relaxed);
+    if (rate > 0) progress.learning_rate = progress.learning_rate > 0 ? std::min(progress.learning_rate, rate) : rate;
+  }
+  return progress;
+}
+
+// Joins the workers however the scope is left.
+class Workers {
+ public:
+  Workers(const EpochSettings& settings, Shared& shared) : shared_(shared) {
+    try {
+      for (WorkerCounts& counts : shared.counts)
+        threads_.emplace_back([&settings, &shared, &counts] { run(settings, shared, counts); });
+    } catch (...) {   // the system has no more threads: those that run must end before the error goes on
+      finish();
+      throw;
+    }
+  }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+  ~Workers() { finish(); }
+
+ private:
+  static void run(const EpochSettings& settings, Shared& shared, WorkerCounts& counts) {
+    std::exception_ptr error;
+    try {
+      run_worker(settings, shared, counts);
+    } catch (...) {
+      error = std::current_exception();
+      shared.stop = true;
+    }
+    const std::lock_guard lock(shared.mutex);
+    if (error && !shared.error) shared.error = error;
+    --shared.running;
+    shared.changed.notify_all();
+  }
+
+  void finish() {
+    shared_.stop = true;   // does nothing to workers that have ended
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+  }
+
+  Shared& shared_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer, std::chrono::milliseconds period) {
+  Shared shared(settings.threads);
+  bool stopped = false;
+  {
+    const Workers workers(settings, shared);
+    std::unique_lock lock(shared.mutex);
+    while (shared.running > 0) {
+      if (shared.changed.wait_for(lock, period, [&shared] { return shared.running == 0; })) break;
+      lock.unlock();   // the observer may take its time
+      if (!stopped && !observer(sum_up(shared))) shared.stop = stopped = true;
+      lock.lock();
+    }
+  }
+  if (shared.error) std::rethrow_exception(shared.error);
+  EpochProgress progress = sum_up(shared);
+  progress.stopped = stopped;
+  return progress;
+}
+
+}  // namespace hogvec

@@ -1,9 +1,44 @@
-"""Train embeddings on CPUs: skip-gram and CBOW with fast, exact sampled losses."""
+"""Train embeddings on CPUs: skip-gram and CBOW with fast, exact sampled losses.
+
+>>> import hogvec
+>>> corpus = hogvec.Corpus.from_sequences([["red", "green"], ["one", "two"]] * 50, min_count=1)
+>>> trainer = hogvec.Trainer(hogvec.SkipGram(dim=16, subsample=0), hogvec.NegativeSampling(), threads=1)
+>>> vectors = trainer.fit(corpus, epochs=2, progress=False)
+>>> "green" in vectors
+True
+"""
 
 from __future__ import annotations
 
+from hogvec.batch import Batch
+from hogvec.corpus import Corpus
+from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
+from hogvec.losses import HierarchicalSoftmax, NegativeSampling
+from hogvec.models import CBOW, SkipGram
+from hogvec.optimizers import SGD
+from hogvec.samplers import UnigramSampler
+from hogvec.trainer import EpochReport, Progress, Trainer
+from hogvec.trees import HuffmanTree
+from hogvec.vocabulary import Vocabulary
 
-__all__ = ["KeyedVectors", "Neighbor"]
+__all__ = [
+    "CBOW",
+    "SGD",
+    "Batch",
+    "Corpus",
+    "EpochReport",
+    "HierarchicalSoftmax",
+    "HuffmanTree",
+    "KeyedVectors",
+    "NegativeSampling",
+    "Neighbor",
+    "Progress",
+    "SkipGram",
+    "Trainer",
+    "UnigramSampler",
+    "Vocabulary",
+    "info",
+]
 
 __version__ = "0.1.0"

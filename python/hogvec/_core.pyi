@@ -1,6 +1,6 @@
 """Types of the compiled module. It checks what is memory-safe; what arguments mean is checked in the Python modules."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,116 @@ class Vocabulary:
     @property
     def offsets(self) -> npt.NDArray[np.int64]: ...
 
+class AliasTable:
+    def __init__(self, weights: npt.NDArray[np.float64]) -> None: ...
+    def __len__(self) -> int: ...
+    def draw(self, n: int, seed: int) -> npt.NDArray[np.int32]: ...
+    def probabilities(self) -> npt.NDArray[np.float64]: ...
+
+def unigram_weights(counts: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float64]: ...
+def build_huffman_tree(
+    counts: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
+class Encoder:
+    def __init__(
+        self,
+        vocabulary: Vocabulary | None = None,
+        *,
+        threads: int = 1,
+        keep_tokens: bool = True,
+        check_utf8: bool = True,
+        piece_bytes: int = 65536,
+    ) -> None: ...
+    def feed(self, block: bytes | bytearray | memoryview) -> None: ...
+    def end_file(self) -> None: ...
+    def add_sequences(self, sequences: Iterable[Iterable[str]]) -> None: ...
+    def take(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]: ...
+    def finish(
+        self, min_count: int = 1, max_size: int = 2147483647, keep: Iterable[str] = ()
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64], Vocabulary | None, int]: ...
+
+def count_ids(ids: npt.NDArray[np.int32] | npt.NDArray[np.int64], num_ids: int = -1) -> npt.NDArray[np.int64]: ...
+def check_offsets(offsets: npt.NDArray[np.int64], n_tokens: int) -> None: ...
+
+__version__: str
+
+def compiler() -> str: ...
+def instruction_set() -> str: ...
+def available_instruction_sets() -> list[str]: ...
+def sigmoid(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArray[np.float32]: ...
+def softplus(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArray[np.float32]: ...
+
+class WindowSettings:
+    def __init__(
+        self, *, cbow: bool, window: int, shrink: bool, forward_mean: bool, backward_mean: bool
+    ) -> None: ...
+
+class Objective:
+    @staticmethod
+    def negative_sampling(weights: npt.NDArray[np.float64], negatives: int) -> Objective: ...
+    @staticmethod
+    def hierarchical_softmax(
+        offsets: npt.NDArray[np.int64], points: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]
+    ) -> Objective: ...
+
+class EpochProgress:
+    @property
+    def words(self) -> int: ...
+    @property
+    def trained_words(self) -> int: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def stopped(self) -> bool: ...
+
+class Tables:
+    def __init__(self, input_rows: int, output_rows: int, dim: int, seed: int) -> None: ...
+    @property
+    def input(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def output(self) -> npt.NDArray[np.float32]: ...
+    def train_epoch(
+        self,
+        *,
+        ids: npt.NDArray[np.int32],
+        offsets: npt.NDArray[np.int64],
+        counts: npt.NDArray[np.int64],
+        objective: Objective,
+        architecture: WindowSettings,
+        subsample: float,
+        learning_rate: float,
+        run_epoch: int,
+        run_epochs: int,
+        epoch: int,
+        seed: int,
+        threads: int,
+        observer: Callable[[EpochProgress], bool],
+    ) -> EpochProgress: ...
+    def train_batch(
+        self,
+        *,
+        bag_rows: npt.NDArray[np.uint32],
+        bag_offsets: npt.NDArray[np.int64] | None = None,
+        bag_weights: npt.NDArray[np.float32] | None = None,
+        forward_scale: npt.NDArray[np.float32] | None = None,
+        backward_scale: npt.NDArray[np.float32] | None = None,
+        weight: npt.NDArray[np.float32] | None = None,
+        group_offsets: npt.NDArray[np.int64],
+        group_hidden: npt.NDArray[np.uint32] | None = None,
+        shared_offsets: npt.NDArray[np.int64],
+        shared_rows: npt.NDArray[np.uint32],
+        shared_labels: npt.NDArray[np.float32],
+        shared_weights: npt.NDArray[np.float32] | None = None,
+        own_offsets: npt.NDArray[np.int64] | None = None,
+        own_rows: npt.NDArray[np.uint32] | None = None,
+        own_labels: npt.NDArray[np.float32] | None = None,
+        learning_rate: float,
+        instruction_set: str = "",
+    ) -> float: ...
 def parse_word2vec_rows(
     buffer: bytes | memoryview, *, binary: bool, out: npt.NDArray[np.float32], last: bool, first_row: int
 ) -> tuple[int, int, bytes, npt.NDArray[np.int64], npt.NDArray[np.int64], int]: ...

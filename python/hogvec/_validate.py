@@ -1,4 +1,4 @@
-"""Checks of arguments: each raises with the name, the rule and the value. What an array may hold is checked by the bindings."""
+"""Checks of arguments: each raises with the name, the rule and the value. Bindings check what is memory-safe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import operator
 from collections.abc import Collection, Mapping
 from typing import Any
 
-__all__ = ["check_choice", "check_float", "check_int"]
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["check_choice", "check_counts", "check_float", "check_id", "check_ids", "check_int"]
 
 
 def check_int(name: str, value: Any, *, minimum: int, maximum: int = 2**31 - 1) -> int:
@@ -57,3 +60,47 @@ def check_choice(name: str, value: Any, choices: Collection[str] | Mapping[str, 
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {listed}, got {value!r}")
     return value
+
+
+def check_counts(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    """Return a read-only int64 copy of one-dimensional counts, none negative."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one axis, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
+    if array.min() < 0:
+        raise ValueError(f"{name} must not be negative, got {array.min()} at index {array.argmin()}")
+    if array.max() >= 2**63:
+        raise ValueError(f"{name} must be below 2^63, got {array.max()} at index {array.argmax()}")
+    counts = np.array(array, dtype=np.int64, order="C")
+    counts.flags.writeable = False
+    return counts
+
+
+def check_id(name: str, value: Any, num_ids: int) -> int:
+    """Return `value` as an id of [0, num_ids); TypeError if it is no integer, IndexError if it is outside."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if not 0 <= number < num_ids:
+        raise IndexError(f"{name} must be at least 0 and below {num_ids}, got {number}")
+    return number
+
+
+def check_ids(name: str, values: ArrayLike, num_ids: int) -> NDArray[np.integer[Any]]:
+    """Return `values` as an integer array of any shape with entries of [0, num_ids)."""
+    array = np.asarray(values)
+    if array.size == 0 and not isinstance(values, np.ndarray):
+        return np.empty(array.shape, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
+    if array.size > 0 and (array.min() < 0 or array.max() >= num_ids):
+        wrong = array.min() if array.min() < 0 else array.max()
+        raise IndexError(f"{name} must be at least 0 and below {num_ids}, got {wrong}")
+    return array

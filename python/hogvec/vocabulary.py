@@ -145,7 +145,7 @@ class Vocabulary(Mapping[str, int]):
             raise KeyError(word)
         return id
 
-    def get(self, word: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, word: str, default: Any = None) -> Any:
         """Return the id of `word`, or `default` if it is none of ours."""
         id = self._words.find(word)
         return default if id < 0 else id
@@ -169,8 +169,6 @@ class Vocabulary(Mapping[str, int]):
             and np.array_equal(mine.letters, theirs.letters)
             and np.array_equal(mine.counts, theirs.counts)
         )
-
-    __hash__ = None
 
     def __repr__(self) -> str:
         shown = ", ".join(repr(word) for word in self._words.words(0, 3))

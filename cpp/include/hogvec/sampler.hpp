@@ -12,6 +12,7 @@
 
 namespace hogvec {
 
+// The probability of drawing an id is its share of the weights to within 2^-32; an id of weight zero is never drawn.
 class AliasTable {
  public:
   // weights: (n,), finite, not negative, at least one positive; n below 2^31. Throws ValueError.
@@ -19,23 +20,30 @@ class AliasTable {
 
   WordId draw(Stream& stream) const {
     const std::uint64_t bits = stream.next();
-    const std::uint32_t slot = scale_bits(static_cast<std::uint32_t>(bits >> 32), static_cast<std::uint32_t>(slots_.size()));
+    const auto size = static_cast<std::uint32_t>(slots_.size());
+    const std::uint32_t slot = scale_bits(static_cast<std::uint32_t>(bits >> 32), size);
     const Slot& s = slots_[slot];
-    return WordId{static_cast<std::int32_t>(static_cast<std::uint32_t>(bits) < s.threshold ? slot : s.alias)};
+    // Which of the two is a coin toss that a branch would mispredict.
+    const std::uint32_t keep = -static_cast<std::uint32_t>(static_cast<std::uint32_t>(bits) < s.threshold);
+    return WordId{static_cast<std::int32_t>(s.alias ^ ((s.alias ^ slot) & keep))};
   }
 
   std::size_t size() const { return slots_.size(); }
 
+  // (n,): the probability with which draw() returns each id, read off the table itself.
+  std::vector<double> probabilities() const;
+
  private:
   struct Slot {
     std::uint32_t threshold;   // keep the slot when 32 random bits are below it
-    std::uint32_t alias;       // else take this one
+    std::uint32_t alias;       // else take this one: the slot itself when it is always kept
   };
   std::vector<Slot> slots_;
 };
 
-// counts[i]^power, for any finite power: 0 draws uniformly from what occurs, negative powers favour the rare.
-// A count of zero has weight zero. Mikolov et al. 2013 use 0.75; Caselles-Dupré et al. 2018 (arXiv 1804.04212) negative powers.
+// counts[i]^power, scaled so that the largest weight is 1, for any finite power: 0 draws uniformly from what occurs,
+// negative powers favour the rare. A count of zero has weight zero. Throws ValueError.
+// Mikolov et al. 2013 (arXiv 1310.4546) use 0.75; Caselles-Dupré et al. 2018 (arXiv 1804.04212) negative powers.
 std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power);
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -1,1 +1,154 @@
-// (being written)
+// Chooses the kernels once and sizes the memory they work in.
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "hogvec/error.hpp"
+#include "hogvec/kernels.hpp"
+
+namespace hogvec {
+
+namespace baseline {
+extern const Kernels kKernels;
+}
+namespace avx2 {
+extern const Kernels kKernels;
+}
+namespace avx512 {
+extern const Kernels kKernels;
+}
+namespace neon {
+extern const Kernels kKernels;
+}
+
+namespace {
+
+struct Level {
+  const Kernels* kernels;
+  bool supported;
+};
+
+// Slowest first. __builtin_cpu_supports also asks the operating system for the registers' state.
+std::vector<Level> levels() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return {{&baseline::kKernels, true}, {&avx2::kKernels, has_avx2}, {&avx512::kKernels, has_avx512}};
+#elif defined(__aarch64__)
+  return {{&baseline::kKernels, true}, {&neon::kKernels, true}};
+#else
+  return {{&baseline::kKernels, true}};
+#endif
+}
+
+const Kernels& choose_kernels() {
+  const char* name = std::getenv("HOGVEC_ISA");
+  if (name == nullptr || *name == '\0') return *find_kernels(available_instruction_sets().back());
+  if (const Kernels* kernels = find_kernels(name)) return *kernels;
+  std::string message = "HOGVEC_ISA must be an instruction set available here (";
+  for (const std::string& available : available_instruction_sets()) message += available + ", ";
+  message.resize(message.size() - 2);
+  throw ValueError(message + "), got " + name);
+}
+
+template <class T>
+const T* pointer(std::span<const T> values) {
+  return values.empty() ? nullptr : values.data();
+}
+
+}  // namespace
+
+const Kernels* find_kernels(const std::string& instruction_set) {
+  for (const Level& level : levels()) {
+    if (level.supported && instruction_set == level.kernels->instruction_set) return level.kernels;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> available_instruction_sets() {
+  std::vector<std::string> names;
+  for (const Level& level : levels()) {
+    if (level.supported) names.emplace_back(level.kernels->instruction_set);
+  }
+  return names;
+}
+
+const Kernels& active_kernels() {
+  static const Kernels& kernels = choose_kernels();
+  return kernels;
+}
+
+BatchArrays::BatchArrays(const Batch& batch)
+    : bag_offsets(pointer(batch.bag_offsets)),
+      bag_rows(batch.bag_rows.data()),
+      bag_weights(pointer(batch.bag_weights)),
+      forward_scale(pointer(batch.forward_scale)),
+      backward_scale(pointer(batch.backward_scale)),
+      weight(pointer(batch.weight)),
+      num_groups(static_cast<std::int64_t>(batch.num_groups())),
+      group_offsets(batch.group_offsets.data()),
+      group_hidden(pointer(batch.group_hidden)),
+      shared_offsets(batch.shared_offsets.data()),
+      shared_rows(batch.shared_rows.data()),
+      shared_labels(batch.shared_labels.data()),
+      shared_weights(pointer(batch.shared_weights)),
+      own_offsets(pointer(batch.own_offsets)),
+      own_rows(batch.own_rows.data()),
+      own_labels(batch.own_labels.data()),
+      rows_distinct(batch.rows_distinct) {}
+
+void Scratch::Free::operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
+
+void Scratch::reserve(const Batch& batch, std::int64_t stride) {
+  std::int64_t hidden_most = 1;
+  std::int64_t candidates_most = 1;
+  std::int64_t scores_most = 1;
+  std::int64_t own_most = 1;
+  const auto padded = [](std::int64_t n) { return (n + 8 + 15) / 16 * 16; };   // tiles write up to 8 past the last column
+  for (std::size_t g = 0; g < batch.num_groups(); ++g) {
+    const std::int64_t hidden_count = batch.group_offsets[g + 1] - batch.group_offsets[g];
+    const std::int64_t candidates = batch.shared_offsets[g + 1] - batch.shared_offsets[g];
+    hidden_most = std::max(hidden_most, hidden_count);
+    candidates_most = std::max(candidates_most, candidates);
+    scores_most = std::max(scores_most, hidden_count * padded(candidates));
+    if (batch.own_offsets.empty()) continue;
+    std::int64_t own = 0;
+    for (std::int64_t i = batch.group_offsets[g]; i < batch.group_offsets[g + 1]; ++i) {
+      const std::int64_t h = batch.group_hidden.empty() ? i : batch.group_hidden[static_cast<std::size_t>(i)];
+      own += batch.own_offsets[static_cast<std::size_t>(h) + 1] - batch.own_offsets[static_cast<std::size_t>(h)];
+    }
+    own_most = std::max(own_most, own);
+  }
+  // Each part starts on a cache line.
+  const auto line = [](std::int64_t bytes) { return (static_cast<std::size_t>(bytes) + 63) / 64 * 64; };
+  const std::size_t score_bytes = line((scores_most + 16) * 4);
+  const std::size_t row_bytes = line(hidden_most * stride * 4);
+  const std::size_t loss_bytes = line(padded(candidates_most) * 4);
+  const std::size_t pointer_bytes = line(hidden_most * static_cast<std::int64_t>(sizeof(float*)));
+  const std::size_t candidate_bytes = line(candidates_most * static_cast<std::int64_t>(sizeof(float*)));
+  const std::size_t own_bytes = line(own_most * 4);
+  const std::size_t bytes = score_bytes + 2 * row_bytes + loss_bytes + 2 * pointer_bytes + candidate_bytes + own_bytes;
+  if (bytes > bytes_) {
+    memory_.reset();
+    memory_.reset(::operator new(bytes, std::align_val_t{64}));
+    bytes_ = bytes;
+  }
+  auto* at = static_cast<std::byte*>(memory_.get());
+  const auto take = [&at](std::size_t size) {
+    std::byte* const part = at;
+    at += size;
+    return part;
+  };
+  scores = reinterpret_cast<float*>(take(score_bytes));
+  hidden = reinterpret_cast<float*>(take(row_bytes));
+  hidden_gradient = reinterpret_cast<float*>(take(row_bytes));
+  losses = reinterpret_cast<float*>(take(loss_bytes));
+  hidden_rows = reinterpret_cast<float**>(take(pointer_bytes));
+  gradient_rows = reinterpret_cast<float**>(take(pointer_bytes));
+  candidate_rows = reinterpret_cast<float**>(take(candidate_bytes));
+  own_coefficients = reinterpret_cast<float*>(take(own_bytes));
+}
+
+}  // namespace hogvec

@@ -1,1 +1,33 @@
-// (being written)
+// The kernels for AVX-512 F, BW, DQ, VL.
+#include "hogvec/kernels.hpp"
+
+#if defined(__x86_64__)
+
+#define HOGVEC_LANES 16
+#define HOGVEC_REGISTERS 32
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c,movbe"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c,movbe")
+#endif
+
+namespace hogvec::avx512 {
+namespace {
+#include "vector.inl.hpp"
+// after it:
+#include "train_groups.inl.hpp"
+}  // namespace
+
+extern const Kernels kKernels;
+const Kernels kKernels = {"avx512", train_logistic_sgd, sigmoid, softplus};
+}  // namespace hogvec::avx512
+
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#endif

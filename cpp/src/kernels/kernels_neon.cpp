@@ -1,1 +1,20 @@
-// (being written)
+// The kernels for AArch64's NEON, part of that ABI.
+#include "hogvec/kernels.hpp"
+
+#if defined(__aarch64__)
+
+#define HOGVEC_LANES 4
+#define HOGVEC_REGISTERS 32
+
+namespace hogvec::neon {
+namespace {
+#include "vector.inl.hpp"
+// after it:
+#include "train_groups.inl.hpp"
+}  // namespace
+
+extern const Kernels kKernels;
+const Kernels kKernels = {"neon", train_logistic_sgd, sigmoid, softplus};
+}  // namespace hogvec::neon
+
+#endif

@@ -1,0 +1,70 @@
+// How a corpus becomes bags and targets. An architecture reads tokens and fills the bags, groups and targets of batches;
+// it knows no loss and no table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hogvec/batch.hpp"
+#include "hogvec/types.hpp"
+
+namespace hogvec {
+
+// Skip-gram and CBOW: a target and the words around it, after subsampling (Mikolov et al. 2013).
+struct WindowSettings {
+  bool cbow = false;          // one bag of all context words; otherwise one bag of one row for each
+  std::int32_t window = 5;    // words to each side, at most
+  bool shrink = true;         // draw each window's width uniformly from 1 .. window
+  bool forward_mean = true;   // CBOW: hidden is the mean of the context, else the sum
+  bool backward_mean = false;   // CBOW: the gradient of a context row is divided by the context's size
+};
+
+inline constexpr std::int32_t kMostWindow = 1'000'000;
+
+// Smallest number of tokens that a worker takes at a time.
+inline constexpr std::int64_t kChunkTokens = 8192;
+// The corpus is cut into chunks by the settings alone, never by the number of workers.
+std::int64_t chunk_tokens(const WindowSettings& settings);
+
+// A word is kept when 32 random bits do not exceed its threshold: probability sqrt(s / f) + s / f with f the word's
+// share of the corpus, as word2vec, fastText and gensim have it; s = 0 keeps everything.
+std::vector<std::uint32_t> keep_thresholds(std::span<const std::int64_t> counts, double subsample);
+
+// The examples of one chunk at a time. What decides an example (kept or not, how wide the window) is a function of
+// (key, position) alone, so examples do not depend on how the work is divided. Windows reach over the edges of a chunk.
+class WindowExamples {
+ public:
+  WindowExamples(CorpusView corpus, const WindowSettings& settings, std::span<const std::uint32_t> thresholds,
+                 std::uint64_t key);
+
+  void start(Position begin, Position end);   // the centres of tokens [begin, end)
+  // Appends up to `most` groups to an empty buffer; false when the chunk has none left.
+  bool fill(BatchBuffer& buffer, std::size_t most);
+
+  std::int64_t kept() const { return kept_count_; }   // tokens of the chunk that survived subsampling
+  Position position() const;                          // where the next group's centre stands
+
+ private:
+  struct Centre {
+    std::int32_t place, begin, end;   // in kept_: the centre, and its context [begin, end) with the centre inside
+    std::int32_t position;            // from the chunk's first token
+  };
+
+  bool is_kept(Position p, std::uint64_t bits) const;
+  void add_sequence(Position sequence_begin, Position sequence_end);
+  void add_bags(const Centre& centre, BatchBuffer& buffer) const;
+  void add_bag(const Centre& centre, BatchBuffer& buffer) const;
+
+  CorpusView corpus_;
+  WindowSettings settings_;
+  std::span<const std::uint32_t> thresholds_;
+  std::uint64_t key_;
+  Position begin_ = 0, end_ = 0;
+  std::int64_t kept_count_ = 0;
+  std::vector<RowId> kept_;
+  std::vector<Centre> centres_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace hogvec

@@ -1,0 +1,83 @@
+// The kernels behind one table of functions, chosen once from what the processor can do (or HOGVEC_ISA says).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hogvec/batch.hpp"
+#include "hogvec/table.hpp"
+
+namespace hogvec {
+
+// Loss of the groups that were measured, before their update.
+struct LossSum {
+  double loss = 0;     // weighted sum over hidden vectors
+  double weight = 0;   // sum of the hidden vectors' weights
+};
+
+// Memory a kernel works in, one per worker, so that kernels allocate nothing.
+class Scratch {
+ public:
+  void reserve(const Batch& batch, std::int64_t stride);   // before every call of a kernel
+
+  float* scores = nullptr;             // (max hidden of a group, padded candidates), then coefficients in place
+  float* hidden = nullptr;             // (max hidden, stride)
+  float* hidden_gradient = nullptr;    // (max hidden, stride)
+  float* losses = nullptr;             // (padded candidates,)
+  float** hidden_rows = nullptr;       // (max hidden,)
+  float** gradient_rows = nullptr;     // (max hidden,)
+  float** candidate_rows = nullptr;    // (max candidates,)
+  float* own_coefficients = nullptr;   // (most own candidates of a group,)
+
+ private:
+  struct Free {
+    void operator()(void* p) const;
+  };
+  std::unique_ptr<void, Free> memory_;
+  std::size_t bytes_ = 0;
+};
+
+struct GroupSettings {
+  float learning_rate = 0;
+  std::int64_t first_group = 0;      // number of the batch's first group in its chunk
+  std::int64_t loss_every = 1;       // measure groups whose number is a multiple of this
+};
+
+// A Batch as plain pointers, nullptr for an empty span: kernels call no function of the standard library, whose
+// out-of-line copies would carry a kernel's instruction set into the rest of the program.
+struct BatchArrays {
+  explicit BatchArrays(const Batch& batch);
+
+  const std::int64_t* bag_offsets;
+  const RowId* bag_rows;
+  const float *bag_weights, *forward_scale, *backward_scale, *weight;
+  std::int64_t num_groups;
+  const std::int64_t* group_offsets;
+  const std::uint32_t* group_hidden;
+  const std::int64_t* shared_offsets;
+  const RowId* shared_rows;
+  const float *shared_labels, *shared_weights;
+  const std::int64_t* own_offsets;
+  const RowId* own_rows;
+  const float* own_labels;
+  bool rows_distinct;
+};
+
+struct Kernels {
+  const char* instruction_set;
+  // Trains on the groups in order: logistic link, SGD. Rows of both tables may race with other workers.
+  void (*train_logistic_sgd)(const BatchArrays&, const GroupSettings&, TableView input, TableView output, Scratch&,
+                             LossSum&);
+  void (*sigmoid)(const float* x, float* y, long n);    // 1 / (1 + exp(-x))
+  void (*softplus)(const float* x, float* y, long n);   // log(1 + exp(x))
+};
+
+// Kernels of a named level, or nullptr when this build or this processor has none.
+const Kernels* find_kernels(const std::string& instruction_set);
+std::vector<std::string> available_instruction_sets();   // slowest first
+// The level named by HOGVEC_ISA, else the fastest available. Throws ValueError for a name that is not available.
+const Kernels& active_kernels();
+
+}  // namespace hogvec

@@ -1,0 +1,45 @@
+// Which output rows a group is scored against, and their labels: target -> candidates. An objective knows no corpus and
+// no hidden vector; the link that turns scores into a loss is the kernel's.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "hogvec/batch.hpp"
+#include "hogvec/random.hpp"
+#include "hogvec/sampler.hpp"
+#include "hogvec/tree.hpp"
+
+namespace hogvec {
+
+// The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared by
+// a window as in Ji et al. 2016). A draw that equals the target is drawn again; equal draws are one candidate of their
+// number as weight.
+class NegativeSamplingObjective {
+ public:
+  NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives) : noise_(&noise), negatives_(negatives) {}
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
+
+ private:
+  void add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer, Stream& stream) const;
+
+  const AliasTable* noise_;
+  std::int32_t negatives_;
+};
+
+// The inner nodes on the target's path, label 1 - code (Morin and Bengio 2005; Mikolov et al. 2013).
+class HierarchicalSoftmaxObjective {
+ public:
+  explicit HierarchicalSoftmaxObjective(const HuffmanTree& tree);
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+
+ private:
+  const HuffmanTree* tree_;
+  std::vector<float> labels_;   // (n_path_entries,)
+};
+
+using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective>;
+
+}  // namespace hogvec

@@ -1,0 +1,44 @@
+// A matrix of float32 rows in memory of its own: rows 64-byte aligned and zero-padded, huge pages where the system has them.
+#pragma once
+
+#include <cstdint>
+
+#include "hogvec/types.hpp"
+
+namespace hogvec {
+
+inline constexpr std::int64_t kRowAlignment = 16;   // floats
+
+constexpr std::int64_t padded_stride(std::int64_t dim) {
+  return (dim + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+}
+
+// A table as kernels see it. data is 64-byte aligned, stride a multiple of kRowAlignment, padding zero.
+struct TableView {
+  float* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  std::int64_t stride = 0;
+
+  float* row(RowId id) const { return data + static_cast<std::int64_t>(index(id)) * stride; }
+};
+
+class Table {
+ public:
+  Table(std::int64_t rows, std::int64_t dim);   // zeros; throws std::bad_alloc
+  ~Table();
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+
+  TableView view() const { return view_; }
+
+ private:
+  TableView view_;
+  void* mapping_ = nullptr;
+  std::size_t mapping_bytes_ = 0;
+};
+
+// Uniform on (-0.5 / dim, 0.5 / dim), as word2vec; each element a function of (seed, row, column) alone.
+void initialize_uniform(TableView table, std::uint64_t seed);
+
+}  // namespace hogvec

@@ -1,0 +1,51 @@
+// One epoch over a corpus: workers that build batches and run kernels on them, progress, stop and errors.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "hogvec/architecture.hpp"
+#include "hogvec/kernels.hpp"
+#include "hogvec/objective.hpp"
+#include "hogvec/table.hpp"
+#include "hogvec/types.hpp"
+
+namespace hogvec {
+
+// The loss is measured on every 16th group of a chunk, counted from the chunk's first.
+inline constexpr std::int64_t kLossEvery = 16;
+
+struct EpochSettings {
+  CorpusView corpus;
+  WindowSettings architecture;
+  std::span<const std::uint32_t> keep_thresholds;   // (n_rows,)
+  const Objective* objective = nullptr;
+  const Kernels* kernels = nullptr;
+  TableView input, output;
+  double learning_rate = 0;      // at the run's start
+  std::int64_t run_epoch = 0;    // epochs of this run before this one
+  std::int64_t run_epochs = 1;   // epochs of this run: the schedule spans them
+  std::int64_t epoch = 0;        // epochs of the tables before this one: keys the random numbers
+  std::uint64_t seed = 1;
+  int threads = 1;
+};
+
+struct EpochProgress {
+  std::int64_t words = 0;           // tokens of the corpus passed
+  std::int64_t trained_words = 0;   // of these, kept by subsampling
+  std::int64_t groups = 0;
+  LossSum loss;
+  double learning_rate = 0;         // of the batch that was trained last
+  bool stopped = false;             // before the end of the corpus
+};
+
+// Called on the calling thread a few times a second; false stops the epoch. It may throw: workers stop, then it goes on.
+using Observer = std::function<bool(const EpochProgress&)>;
+
+// Trains on every sequence once. Throws StateError when the loss is no longer finite, and what a worker threw.
+EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer,
+                          std::chrono::milliseconds period = std::chrono::milliseconds(100));
+
+}  // namespace hogvec

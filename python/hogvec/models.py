@@ -1,0 +1,137 @@
+"""Architectures: how a corpus becomes bags of input rows and targets to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hogvec import _core
+from hogvec._validate import check_choice, check_float, check_int
+from hogvec.losses import HierarchicalSoftmax, Loss
+
+__all__ = ["CBOW", "Architecture", "SkipGram"]
+
+# Windows wider than this are refused by the core, too.
+MOST_WINDOW = 1_000_000
+
+
+def check_window_settings(dim: int, window: int, subsample: float) -> None:
+    """Check what skip-gram and CBOW have in common."""
+    check_int("dim", dim, minimum=1)
+    check_int("window", window, minimum=1, maximum=MOST_WINDOW)
+    check_float("subsample", subsample, minimum=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipGram:
+    """Skip-gram: every word of a window predicts the word in its middle.
+
+    This is the direction of word2vec's program: the context words are the inputs and the centre is the target, so a
+    window shares one set of candidates and is trained as one group with its exact gradient.
+
+    Parameters
+    ----------
+    dim : int, default 100
+        Floats in a vector, at least 1.
+    window : int, default 5
+        The most words to each side of the centre, 1 to 1,000,000. Words dropped by subsampling take no place.
+    subsample : float, default 1e-4
+        The threshold s of subsampling: a word that makes up the share f of the corpus is kept with probability
+        min(1, sqrt(s / f) + s / f). 0 keeps every word.
+    shrink_windows : bool, default True
+        Draw the width of each window uniformly from 1 to `window`, so that near words count more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range.
+
+    References
+    ----------
+    T. Mikolov et al., "Distributed representations of words and phrases and their compositionality", NeurIPS 2013,
+    arXiv:1310.4546. Sharing candidates in a window: S. Ji et al., "Parallelizing word2vec in shared and distributed
+    memory", arXiv:1604.04661.
+
+    Examples
+    --------
+    >>> SkipGram(dim=50, window=3)
+    SkipGram(dim=50, window=3, subsample=0.0001, shrink_windows=True)
+    """
+
+    dim: int = 100
+    window: int = 5
+    subsample: float = 1e-4
+    shrink_windows: bool = True
+
+    def __post_init__(self) -> None:
+        check_window_settings(self.dim, self.window, self.subsample)
+
+    def default_learning_rate(self, loss: Loss) -> float:
+        """Return the learning rate that measured best with `loss`; bench/README.md has the measurements."""
+        return 0.025 if isinstance(loss, HierarchicalSoftmax) else 0.05
+
+    def _window_settings(self) -> _core.WindowSettings:
+        return _core.WindowSettings(
+            cbow=False, window=self.window, shrink=self.shrink_windows, forward_mean=False, backward_mean=False
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CBOW:
+    """Continuous bag of words: the words of a window together predict the word in its middle.
+
+    Parameters
+    ----------
+    dim, window, subsample, shrink_windows
+        As in `SkipGram`.
+    gradient : {"word2vec", "exact"}, default "word2vec"
+        "exact" is the derivative of the loss. "word2vec" is what word2vec's program and gensim apply: with mean pooling
+        every context word receives the whole gradient of the mean instead of its share, with sum pooling its share
+        instead of the whole. Measured, "word2vec" gives the better analogies and equal similarities, each at its own
+        best learning rate.
+    pooling : {"mean", "sum"}, default "mean"
+        What the context's rows become: their mean or their sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range.
+
+    References
+    ----------
+    T. Mikolov et al., "Efficient estimation of word representations in vector space", arXiv:1301.3781. The exact
+    gradient: O. Irsoy et al., "Corrected CBOW performs as well as skip-gram", arXiv:2012.15332.
+
+    Examples
+    --------
+    >>> CBOW(window=8, gradient="exact").pooling
+    'mean'
+    """
+
+    dim: int = 100
+    window: int = 5
+    subsample: float = 1e-4
+    shrink_windows: bool = True
+    gradient: str = "word2vec"
+    pooling: str = "mean"
+
+    def __post_init__(self) -> None:
+        check_window_settings(self.dim, self.window, self.subsample)
+        check_choice("gradient", self.gradient, ("word2vec", "exact"))
+        check_choice("pooling", self.pooling, ("mean", "sum"))
+
+    def default_learning_rate(self, loss: Loss) -> float:
+        """Return the learning rate that measured best; bench/README.md has the measurements."""
+        return 0.15 if self.gradient == "exact" and self.pooling == "mean" else 0.05
+
+    def _window_settings(self) -> _core.WindowSettings:
+        mean = self.pooling == "mean"
+        return _core.WindowSettings(
+            cbow=True,
+            window=self.window,
+            shrink=self.shrink_windows,
+            forward_mean=mean,
+            backward_mean=mean == (self.gradient == "exact"),
+        )
+
+
+Architecture = SkipGram | CBOW

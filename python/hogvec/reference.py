@@ -1,0 +1,296 @@
+"""The executable specification of training: what the kernels compute, in NumPy and double precision.
+
+Slow, short and meant to be read. Tests compare the kernels with these functions; nothing else calls them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "BatchArrays",
+    "GroupGradients",
+    "encode",
+    "group_gradients",
+    "group_loss",
+    "sigmoid",
+    "softplus",
+    "train_batch",
+]
+
+Doubles: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Integers: TypeAlias = NDArray[np.integer[Any]]
+
+
+class BatchArrays(Protocol):
+    """The arrays of `hogvec.Batch`: H hidden vectors in G groups, with None for every default."""
+
+    @property
+    def bag_offsets(self) -> Integers | None:
+        """(H + 1,): bag h is entries ``bag_offsets[h]`` to ``bag_offsets[h + 1]``. Default: entry h alone."""
+
+    @property
+    def bag_rows(self) -> Integers:
+        """(n,): rows of the input table."""
+
+    @property
+    def bag_weights(self) -> Floats | None:
+        """(n,): the weight of each entry. Default 1."""
+
+    @property
+    def forward_scale(self) -> Floats | None:
+        """(H,): what the sum of a bag is multiplied by. Default 1."""
+
+    @property
+    def backward_scale(self) -> Floats | None:
+        """(H,): what the gradient is multiplied by on its way to the bag. Default 1."""
+
+    @property
+    def weight(self) -> Floats | None:
+        """(H,): what the loss of a hidden vector is multiplied by. Default 1."""
+
+    @property
+    def group_offsets(self) -> Integers:
+        """(G + 1,): group g scores entries ``group_offsets[g]`` to ``group_offsets[g + 1]`` of `group_hidden`."""
+
+    @property
+    def group_hidden(self) -> Integers | None:
+        """Hidden vectors. Default: entry i is hidden vector i."""
+
+    @property
+    def shared_offsets(self) -> Integers:
+        """(G + 1,): the entries of the next three arrays that every hidden vector of a group is scored against."""
+
+    @property
+    def shared_rows(self) -> Integers:
+        """(m,): rows of the output table."""
+
+    @property
+    def shared_labels(self) -> Floats:
+        """(m,): usually 0 or 1."""
+
+    @property
+    def shared_weights(self) -> Floats | None:
+        """(m,): what the loss of a candidate is multiplied by. Default 1."""
+
+    @property
+    def own_offsets(self) -> Integers | None:
+        """(H + 1,): the entries of the next two arrays that hidden vector h alone is scored against. Default: none."""
+
+    @property
+    def own_rows(self) -> Integers | None:
+        """(k,): rows of the output table."""
+
+    @property
+    def own_labels(self) -> Floats | None:
+        """(k,): usually 0 or 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupGradients:
+    """The derivatives of a group's loss: `hidden` of shape (B, dim), `rows` of shape (T, dim)."""
+
+    hidden: Doubles
+    rows: Doubles
+
+
+def sigmoid(x: ArrayLike) -> Doubles:
+    """Return 1 / (1 + exp(-x)), accurate to a few roundings for any x.
+
+    Examples
+    --------
+    >>> sigmoid([-1000.0, 0.0, 1.0])
+    array([0.        , 0.5       , 0.73105858])
+    """
+    x = np.asarray(x, dtype=np.float64)
+    shrunk = np.exp(-np.abs(x))  # of (0, 1]: never overflows
+    return np.asarray(np.where(x < 0, shrunk, 1.0) / (1.0 + shrunk))
+
+
+def softplus(x: ArrayLike) -> Doubles:
+    """Return log(1 + exp(x)), accurate to a few roundings for any x.
+
+    Examples
+    --------
+    >>> softplus([-1000.0, 0.0, 1000.0])
+    array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
+    """
+    return np.asarray(np.logaddexp(0.0, np.asarray(x, dtype=np.float64)))
+
+
+def group_loss(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> float:
+    """Return the logistic loss of hidden vectors against candidates.
+
+    The sum over hidden vectors b and candidates t of ``weight * (softplus(s) - label * s)``, s the inner product of
+    the two. For a label of 0 or 1 this is the negative log-likelihood of a yes-or-no decision.
+
+    Parameters
+    ----------
+    hidden : array_like, shape (B, dim)
+    rows : array_like, shape (T, dim)
+        The candidates' rows of the output table.
+    labels, weights : array_like, broadcast to (B, T)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(group_loss([[1.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]], [1, 0]), 4)  # two fair coins
+    1.3863
+    """
+    scores = np.asarray(hidden, np.float64) @ np.asarray(rows, np.float64).T
+    return float(np.sum(np.asarray(weights) * (softplus(scores) - np.asarray(labels) * scores)))
+
+
+def group_gradients(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> GroupGradients:
+    """Return the derivatives of `group_loss` by the hidden vectors and by the candidates' rows.
+
+    With G = weight * (label - sigmoid(S)), which is -dLoss/dS: dLoss/dhidden = -G W and dLoss/drows = -G^T H.
+
+    Parameters
+    ----------
+    hidden : array_like, shape (B, dim)
+    rows : array_like, shape (T, dim)
+    labels, weights : array_like, broadcast to (B, T)
+
+    Returns
+    -------
+    GroupGradients
+
+    Examples
+    --------
+    >>> group_gradients([[1.0, 2.0]], [[0.0, 0.0]], [1]).rows
+    array([[-0.5, -1. ]])
+    """
+    hidden = np.asarray(hidden, np.float64)
+    rows = np.asarray(rows, np.float64)
+    coefficients = np.asarray(weights) * (np.asarray(labels) - sigmoid(hidden @ rows.T))
+    return GroupGradients(hidden=-coefficients @ rows, rows=-coefficients.T @ hidden)
+
+
+def encode(input_table: ArrayLike, bag: ArrayLike, *, weights: ArrayLike = 1.0, scale: float = 1.0) -> Doubles:
+    """Return a hidden vector: the scaled, weighted sum of a bag's rows.
+
+    Parameters
+    ----------
+    input_table : array_like, shape (rows, dim)
+    bag : array_like of int, shape (n,)
+        Rows; one that stands twice counts twice. An empty bag gives zeros.
+    weights : array_like, shape (n,), default 1
+    scale : float, default 1
+        1 / n makes the sum a mean.
+
+    Returns
+    -------
+    ndarray of float64, shape (dim,)
+
+    Examples
+    --------
+    >>> encode([[1.0, 0.0], [0.0, 4.0]], [0, 1, 1], scale=1 / 3)
+    array([0.33333333, 2.66666667])
+    """
+    bag = np.asarray(bag, dtype=np.int64)
+    rows = np.asarray(input_table, np.float64)[bag]
+    encoded: Doubles = scale * (np.broadcast_to(np.asarray(weights, np.float64), bag.shape) @ rows)
+    return encoded
+
+
+def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, learning_rate: float) -> float:
+    """Train both tables in place: one step of gradient descent for each group of the batch, in order.
+
+    A group's loss is `group_loss` of its hidden vectors, encoded from the input table as it is then, against the
+    shared candidates of the group (label and weight ``weight[h] * shared_weights[t]``) and each hidden vector's own
+    (weight ``weight[h]``). Every derivative is taken before anything changes, and a row that occurs several times
+    receives all contributions. ``backward_scale`` stands in for ``forward_scale`` on the way back to the bags: the step
+    is along the exact gradient when the two are equal.
+
+    Parameters
+    ----------
+    batch : BatchArrays
+        A `hogvec.Batch`, or any object with its arrays.
+    input_table, output_table : ndarray of floats, shapes (input rows, dim) and (output rows, dim)
+        Changed in place. Everything is computed in double precision and rounded to the table's type when stored.
+    learning_rate : float
+
+    Returns
+    -------
+    float
+        The sum of the groups' losses, each before its update.
+
+    References
+    ----------
+    T. Mikolov et al., "Distributed representations of words and phrases and their compositionality", NeurIPS 2013,
+    arXiv:1310.4546. O. Irsoy, A. Benton and K. Stratos, "Corrected CBOW performs as well as skip-gram", Insights from
+    Negative Results in NLP 2021, arXiv:2012.15332: forward and backward scale of a mean.
+    """
+    loss = 0.0
+    for group in range(len(batch.group_offsets) - 1):
+        members = _members(batch, group)
+        rows, labels, weights = _candidates(batch, group, members)
+        bags = [_bag(batch, h) for h in members]
+        forward = [_at(batch.forward_scale, h) for h in members]
+        hidden = np.array(
+            [encode(input_table, bag, weights=w, scale=s) for (bag, w), s in zip(bags, forward, strict=True)]
+        ).reshape(len(members), input_table.shape[1])
+        candidates = output_table[rows].astype(np.float64)
+        loss += group_loss(hidden, candidates, labels, weights)
+        gradients = group_gradients(hidden, candidates, labels, weights)
+        _descend(output_table, rows, learning_rate * gradients.rows)
+        if members:
+            entries = np.concatenate([bag for bag, _ in bags])
+            steps = [
+                np.outer(_at(batch.backward_scale, h) * w, gradients.hidden[b])
+                for b, (h, (_, w)) in enumerate(zip(members, bags, strict=True))
+            ]
+            _descend(input_table, entries, learning_rate * np.concatenate(steps))
+    return loss
+
+
+def _members(batch: BatchArrays, group: int) -> list[int]:
+    """Return the hidden vectors of a group; one may stand in several."""
+    begin, end = int(batch.group_offsets[group]), int(batch.group_offsets[group + 1])
+    return list(range(begin, end)) if batch.group_hidden is None else [int(h) for h in batch.group_hidden[begin:end]]
+
+
+def _bag(batch: BatchArrays, h: int) -> tuple[NDArray[np.int64], Doubles]:
+    """Return the rows of a hidden vector's bag and their weights: row h alone without offsets."""
+    begin, end = (h, h + 1) if batch.bag_offsets is None else (int(batch.bag_offsets[h]), int(batch.bag_offsets[h + 1]))
+    weights = np.ones(end - begin) if batch.bag_weights is None else batch.bag_weights[begin:end].astype(np.float64)
+    return batch.bag_rows[begin:end].astype(np.int64), weights
+
+
+def _candidates(batch: BatchArrays, group: int, members: list[int]) -> tuple[NDArray[np.int64], Doubles, Doubles]:
+    """Return all candidates of a group, (T,), and their labels and weights, (B, T): own ones weigh 0 for the others."""
+    begin, end = int(batch.shared_offsets[group]), int(batch.shared_offsets[group + 1])
+    member_weights = np.array([_at(batch.weight, h) for h in members])
+    shared_weights = np.ones(end - begin) if batch.shared_weights is None else batch.shared_weights[begin:end]
+    rows = [batch.shared_rows[begin:end].astype(np.int64)]
+    labels = [batch.shared_labels[begin:end].astype(np.float64)]
+    weights = [np.outer(member_weights, shared_weights)]
+    if batch.own_offsets is not None and batch.own_rows is not None and batch.own_labels is not None:
+        for b, h in enumerate(members):
+            begin, end = int(batch.own_offsets[h]), int(batch.own_offsets[h + 1])
+            rows.append(batch.own_rows[begin:end].astype(np.int64))
+            labels.append(batch.own_labels[begin:end].astype(np.float64))
+            weights.append(np.zeros((len(members), end - begin)))
+            weights[-1][b] = member_weights[b]
+    return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights, axis=1)
+
+
+def _at(values: Floats | None, h: int) -> float:
+    return 1.0 if values is None else float(values[h])
+
+
+def _descend(table: Floats, rows: NDArray[np.int64], steps: Doubles) -> None:
+    """Subtract every step from its row: all those of a row are added up before it is rounded."""
+    distinct, place = np.unique(rows, return_inverse=True)
+    changed = table[distinct].astype(np.float64)
+    np.subtract.at(changed, place, steps)
+    table[distinct] = changed

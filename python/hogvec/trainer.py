@@ -1,0 +1,467 @@
+"""The trainer: two tables, an architecture, a loss and an optimizer, run over a corpus or over batches of one's own."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hogvec import _core
+from hogvec._system import available_cores, available_memory
+from hogvec._validate import check_float, check_int
+from hogvec.batch import Batch
+from hogvec.keyed_vectors import KeyedVectors
+from hogvec.losses import HierarchicalSoftmax, Loss, NegativeSampling
+from hogvec.models import CBOW, Architecture, SkipGram
+from hogvec.optimizers import SGD
+from hogvec.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from hogvec.corpus import Corpus
+
+__all__ = ["LOSS_FRACTION", "EpochReport", "Progress", "Trainer"]
+
+LOSS_FRACTION = 1 / 16
+"""The share of groups whose loss is measured: every 16th, counted from the first of each chunk of the corpus."""
+
+ROW_ALIGNMENT = 16
+MOST_THREADS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What one epoch did.
+
+    Attributes
+    ----------
+    epoch : int
+        Its number since the tables were made, from 1.
+    loss : float
+        The mean loss per hidden vector over the measured groups (`LOSS_FRACTION` of them), each before its update, in
+        double precision.
+    learning_rate : float
+        That of the last update.
+    words : int
+        Tokens of the corpus that were passed.
+    trained_words : int
+        Of these, those that subsampling kept.
+    seconds : float
+        Wall time of the epoch.
+    completed : bool
+        False if the epoch was stopped before its end.
+    """
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    words: int
+    trained_words: int
+    seconds: float
+    completed: bool
+
+    @property
+    def words_per_second(self) -> float:
+        """Tokens passed in a second."""
+        return self.words / self.seconds if self.seconds > 0 else math.inf
+
+
+class Progress:
+    """Where a run stands; callbacks receive it a few times a second and at the end of every epoch.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        The epoch of this run, from 1, and how many the run has.
+    words, total_words : int
+        Tokens passed in this epoch, and those of a whole epoch.
+    trained_words : int
+        Of the tokens passed, those that subsampling kept.
+    loss : float
+        Mean loss of this epoch so far; nan before the first measurement.
+    learning_rate : float
+    seconds : float
+        Since the run began.
+    words_per_second : float
+        Over the run so far.
+    epoch_finished : bool
+        True in the last call of an epoch.
+    """
+
+    def __init__(self, *, epochs: int, total_words: int, learning_rate: float) -> None:
+        self.epoch = 1
+        self.epochs = epochs
+        self.words = 0
+        self.total_words = total_words
+        self.trained_words = 0
+        self.loss = math.nan
+        self.learning_rate = learning_rate
+        self.seconds = 0.0
+        self.words_per_second = 0.0
+        self.epoch_finished = False
+        self.stopping = False
+
+    def stop(self) -> None:
+        """Ask the run to stop; it ends within a fraction of a second and leaves usable tables."""
+        self.stopping = True
+
+    def __repr__(self) -> str:
+        return (
+            f"<Progress: epoch {self.epoch} of {self.epochs}, {self.words:,} of {self.total_words:,} words, "
+            f"loss {self.loss:.4f}, learning rate {self.learning_rate:.6f}, {self.words_per_second:,.0f} words/s>"
+        )
+
+
+Callback = Callable[[Progress], object]
+
+
+class Bar:
+    """A tqdm bar over the words of a run."""
+
+    def __init__(self, total: int) -> None:
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(total=total, unit=" words", unit_scale=True, dynamic_ncols=True, smoothing=0.1)
+
+    def __call__(self, progress: Progress) -> None:
+        done = (progress.epoch - 1) * progress.total_words + progress.words
+        self._bar.set_description(f"epoch {progress.epoch}/{progress.epochs}", refresh=False)
+        self._bar.set_postfix_str(f"loss {progress.loss:.4f}, lr {progress.learning_rate:.5f}", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar on the screen and go to the next line."""
+        self._bar.close()
+
+
+class Trainer:
+    """Train the vectors of an architecture under a loss.
+
+    Parameters
+    ----------
+    architecture : SkipGram or CBOW
+    loss : NegativeSampling or HierarchicalSoftmax, optional
+        Default: ``NegativeSampling()``.
+    optimizer : SGD, optional
+        Default: ``SGD()``.
+    threads : int, optional
+        Workers, 1 to 1024. Default: the cores that this process may use. The examples are the same for any number; with
+        one thread the tables are the same to the bit for the same seed, instruction set and version.
+    seed : int, default 1
+        A number of [0, 2**64).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind or outside its range.
+
+    Notes
+    -----
+    Workers update the shared tables without locks: F. Niu et al., "Hogwild!: A lock-free approach to parallelizing
+    stochastic gradient descent", NeurIPS 2011, arXiv:1106.5730.
+
+    Examples
+    --------
+    >>> from hogvec import Corpus, NegativeSampling, SkipGram, Trainer
+    >>> corpus = Corpus.from_sequences([["red", "green"], ["one", "two"]] * 50, min_count=1)
+    >>> trainer = Trainer(SkipGram(dim=8, subsample=0), NegativeSampling(negatives=2), threads=1)
+    >>> vectors = trainer.fit(corpus, epochs=2, progress=False)
+    >>> vectors.vectors.shape, len(trainer.history)
+    ((4, 8), 2)
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        loss: Loss | None = None,
+        optimizer: SGD | None = None,
+        *,
+        threads: int | None = None,
+        seed: int = 1,
+    ) -> None:
+        if not isinstance(architecture, (SkipGram, CBOW)):
+            raise TypeError(f"architecture must be a SkipGram or a CBOW, got {architecture!r}")
+        if loss is not None and not isinstance(loss, (NegativeSampling, HierarchicalSoftmax)):
+            raise TypeError(f"loss must be a NegativeSampling or a HierarchicalSoftmax, got {loss!r}")
+        if optimizer is not None and not isinstance(optimizer, SGD):
+            raise TypeError(f"optimizer must be an SGD, got {optimizer!r}")
+        self.architecture: Architecture = architecture
+        self.loss: Loss = loss if loss is not None else NegativeSampling()
+        self.optimizer = optimizer if optimizer is not None else SGD()
+        self.threads = available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+        self.seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
+        self.history: list[EpochReport] = []
+        self._tables: _core.Tables | None = None
+        self._vocabulary: Vocabulary | None = None
+        self._epochs_begun = 0
+        self._result: weakref.ref[KeyedVectors] | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"Trainer({self.architecture!r}, {self.loss!r}, {self.optimizer!r}, threads={self.threads}, "
+            f"seed={self.seed})"
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate at the start of a run."""
+        if self.optimizer.learning_rate is not None:
+            return self.optimizer.learning_rate
+        return self.architecture.default_learning_rate(self.loss)
+
+    @property
+    def input_table(self) -> NDArray[np.float32]:
+        """The vectors being trained, shape (rows, dim): a live, writable view, never a copy."""
+        return self._made_tables().input
+
+    @property
+    def output_table(self) -> NDArray[np.float32]:
+        """The rows that vectors are scored against, shape (rows, dim): outputs, or inner nodes of a tree; a live view."""
+        return self._made_tables().output
+
+    def initialize(
+        self, corpus: Corpus | None = None, *, input_rows: int | None = None, output_rows: int | None = None
+    ) -> None:
+        """Make new tables: inputs uniform on (-0.5 / dim, 0.5 / dim), outputs zero. `fit` does it when there are none.
+
+        Parameters
+        ----------
+        corpus : Corpus, optional
+            Take the number of rows from its vocabulary.
+        input_rows, output_rows : int, optional
+            Or give them, to train on batches alone.
+
+        Raises
+        ------
+        TypeError
+            If neither or both of a corpus and numbers of rows are given.
+        MemoryError
+            If the tables do not fit into the memory available; says how much they need.
+        """
+        if (corpus is None) == (input_rows is None or output_rows is None):
+            raise TypeError("initialize takes either a corpus or both input_rows and output_rows")
+        if corpus is not None:
+            input_rows = corpus.num_rows
+            if input_rows < 2:
+                raise ValueError(f"the corpus must have at least 2 different words, got {input_rows}")
+            output_rows = self.loss._output_rows(input_rows)
+        most = 2**32 - 1
+        inputs = check_int("input_rows", input_rows, minimum=1, maximum=most)
+        outputs = check_int("output_rows", output_rows, minimum=1, maximum=most)
+        dim = self.architecture.dim
+        check_table_memory(inputs, outputs, dim)
+        self._tables = _core.Tables(inputs, outputs, dim, self.seed)
+        self._vocabulary = corpus.vocabulary if corpus is not None else None
+        self._epochs_begun = 0
+        self._result = None
+        self.history = []
+
+    def fit(
+        self,
+        corpus: Corpus,
+        *,
+        epochs: int = 5,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+    ) -> KeyedVectors:
+        """Train on a corpus; called again, continue with the tables as they are under a new learning-rate schedule.
+
+        Parameters
+        ----------
+        corpus : Corpus
+        epochs : int, default 5
+            At least 1.
+        callbacks : sequence of callable, optional
+            Each is called with a `Progress` a few times a second and at the end of every epoch, on the calling thread;
+            ``progress.stop()`` ends the run.
+        progress : bool, optional
+            Whether to show a bar. Default: if standard error is a terminal.
+
+        Returns
+        -------
+        KeyedVectors
+            The words with the input table: a live view of it, which a later call changes. Copy it to keep it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind or outside its range, if the corpus has other words than the tables, or
+            if it holds nothing to train on.
+        MemoryError
+            If the tables do not fit into the memory available.
+        RuntimeError
+            If the trainer is training already, or if the loss is no longer finite.
+        KeyboardInterrupt
+            On Ctrl-C, within half a second. The tables stay usable and the next call begins a new epoch.
+        """
+        epochs = check_int("epochs", epochs, minimum=1)
+        callbacks = list(callbacks)
+        for callback in callbacks:
+            if not callable(callback):
+                raise TypeError(f"callbacks must be callable, got {callback!r}")
+        if self._tables is None:
+            self.initialize(corpus)
+        tables = self._made_tables()
+        self._check_same_words(corpus)
+        bar = Bar(epochs * len(corpus)) if show_bar(progress) else None
+        watchers: list[Callback] = [*callbacks, bar] if bar else callbacks
+        try:
+            trained = self._run(tables, corpus, epochs, watchers)
+        finally:
+            self._forget_norms()
+            if bar:
+                bar.close()
+        if trained == 0:
+            raise ValueError(
+                "the corpus must hold something to train on, got no sequence with two words that subsampling kept"
+            )
+        return self._vectors(corpus)
+
+    def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
+        """Train on examples of one's own, on the calling thread.
+
+        Parameters
+        ----------
+        batch : Batch
+        learning_rate : float, optional
+            At least 0; 0 only measures the loss. Default: the learning rate at the start of a run.
+
+        Returns
+        -------
+        float
+            The loss of all groups, each before its update: the sum over hidden vectors, not the mean.
+
+        Raises
+        ------
+        ValueError, IndexError
+            If the lengths of the batch's arrays do not agree, or an id is not below the number of rows.
+        RuntimeError
+            If there are no tables yet (call `initialize`), or the trainer is training already.
+
+        Examples
+        --------
+        >>> from hogvec import Batch, SkipGram, Trainer
+        >>> trainer = Trainer(SkipGram(dim=4))
+        >>> trainer.initialize(input_rows=10, output_rows=10)
+        >>> batch = Batch(bag_rows=[3, 4], group_offsets=[0, 2],
+        ...               shared_offsets=[0, 2], shared_rows=[0, 7], shared_labels=[1, 0])
+        >>> round(trainer.train_batch(batch, learning_rate=0.1), 3)   # 4 scores of 0: 4 ln 2
+        2.773
+        """
+        if not isinstance(batch, Batch):
+            raise TypeError(f"batch must be a Batch, got {batch!r}")
+        rate = self.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0.0)
+        tables = self._made_tables()
+        try:
+            return tables.train_batch(**batch._arrays(), learning_rate=rate)
+        finally:
+            self._forget_norms()
+
+    def _made_tables(self) -> _core.Tables:
+        if self._tables is None:
+            raise RuntimeError("the tables must be made first: call fit or initialize")
+        return self._tables
+
+    def _check_same_words(self, corpus: Corpus) -> None:
+        rows = len(self._made_tables().input)
+        if corpus.num_rows != rows:
+            raise ValueError(f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}")
+        mine, given = self._vocabulary, corpus.vocabulary
+        if mine is not None and given is not None and mine is not given and mine != given:
+            raise ValueError("the corpus must have the vocabulary of the corpus trained on before, got another one")
+
+    def _run(self, tables: _core.Tables, corpus: Corpus, epochs: int, watchers: list[Callback]) -> int:
+        """Run the epochs; return the number of groups trained."""
+        counts = np.ascontiguousarray(corpus.counts, dtype=np.int64)
+        objective = self.loss._objective(counts)
+        progress = Progress(epochs=epochs, total_words=len(corpus), learning_rate=self.learning_rate)
+        began = time.perf_counter()
+        words_before = 0
+        groups = 0
+
+        def observe(state: _core.EpochProgress, *, finished: bool = False) -> bool:
+            progress.words = state.words
+            progress.trained_words = state.trained_words
+            progress.loss = state.loss
+            progress.learning_rate = state.learning_rate or progress.learning_rate
+            progress.seconds = time.perf_counter() - began
+            progress.words_per_second = (words_before + state.words) / progress.seconds
+            progress.epoch_finished = finished
+            for watcher in watchers:
+                watcher(progress)
+            return not progress.stopping
+
+        for run_epoch in range(epochs):
+            progress.epoch = run_epoch + 1
+            epoch_began = time.perf_counter()
+            epoch = self._epochs_begun
+            self._epochs_begun += 1  # an interrupted epoch is not repeated: its examples are spent
+            state = tables.train_epoch(
+                ids=corpus.ids,
+                offsets=corpus.offsets,
+                counts=counts,
+                objective=objective,
+                architecture=self.architecture._window_settings(),
+                subsample=self.architecture.subsample,
+                learning_rate=self.learning_rate,
+                run_epoch=run_epoch,
+                run_epochs=epochs,
+                epoch=epoch,
+                seed=self.seed,
+                threads=self.threads,
+                observer=observe,
+            )
+            groups += state.groups
+            self.history.append(
+                EpochReport(
+                    epoch=epoch + 1,
+                    loss=state.loss,
+                    learning_rate=state.learning_rate,
+                    words=state.words,
+                    trained_words=state.trained_words,
+                    seconds=time.perf_counter() - epoch_began,
+                    completed=not state.stopped,
+                )
+            )
+            observe(state, finished=True)
+            words_before += state.words
+            if progress.stopping or groups == 0:
+                break
+        return groups
+
+    def _vectors(self, corpus: Corpus) -> KeyedVectors:
+        vectors = KeyedVectors(corpus.vocabulary, self.input_table)
+        self._result = weakref.ref(vectors)
+        return vectors
+
+    def _forget_norms(self) -> None:
+        vectors = self._result() if self._result is not None else None
+        if vectors is not None:
+            vectors._forget_norms()
+
+
+def show_bar(progress: bool | None) -> bool:
+    """Tell whether to show a bar: as asked, by default on a terminal."""
+    if progress is None:
+        return sys.stderr is not None and sys.stderr.isatty()
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress must be True, False or None, got {progress!r}")
+    return progress
+
+
+def check_table_memory(input_rows: int, output_rows: int, dim: int) -> None:
+    """Raise MemoryError before anything is allocated if two tables of these shapes do not fit."""
+    stride = -(-dim // ROW_ALIGNMENT) * ROW_ALIGNMENT
+    needed = (input_rows + output_rows) * stride * 4
+    available = available_memory()
+    if available is not None and needed > available:
+        raise MemoryError(
+            f"tables of {input_rows:,} and {output_rows:,} rows of {dim:,} floats need {needed / 2**30:.1f} GiB, "
+            f"got {available / 2**30:.1f} GiB of memory available"
+        )
