@@ -44,8 +44,8 @@ class KeyedVectors:
 
     Parameters
     ----------
-    vocabulary : Vocabulary
-        The words; word i has row i.
+    vocabulary : Vocabulary or None
+        The words; word i has row i. None, for rows that are ids without words: the word of row i is ``str(i)``.
     vectors : ndarray of float32, shape (n, dim)
         Used in place, never copied: the rows may lie apart (any row stride), the values of a row may not.
 
@@ -68,7 +68,9 @@ class KeyedVectors:
     [('queen', 0.997)]
     """
 
-    def __init__(self, vocabulary: Vocabulary, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, vocabulary: Vocabulary | None, vectors: NDArray[np.float32]) -> None:
+        if vocabulary is None:
+            vocabulary = Vocabulary.from_words(map(str, range(len(vectors))))
         if not isinstance(vocabulary, Vocabulary):
             raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
         if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
