@@ -163,7 +163,9 @@ def _add_train(commands: Any) -> None:
     loss.add_argument("--negatives", type=int, metavar="N", help="for ns: words drawn for each target (default: 5)")
     loss.add_argument("--power", type=float, metavar="P", help="for ns: they are drawn by count**P (default: 0.75)")
     vocabulary = parser.add_argument_group("vocabulary")
-    vocabulary.add_argument("--min-count", type=int, metavar="N", help="leave out words that are rarer (default: 5)")
+    vocabulary.add_argument(
+        "--min-count", type=int, default=5, metavar="N", help="leave out words that are rarer (default: 5)"
+    )
     vocabulary.add_argument("--max-vocab", type=int, metavar="N", help="keep the N most frequent words (default: all)")
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, default=5, metavar="N", help="passes over the text (default: 5)")
@@ -269,9 +271,9 @@ def _train(options: argparse.Namespace) -> int:
 
     from hogvec.corpus import Corpus
 
-    progress = None if _has_terminal() and not options.quiet else False
+    progress = False if options.quiet else None
     limits = _given(min_count=options.min_count, max_size=options.max_vocab)
-    corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress is None, **limits)
+    corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress, **limits)
     start = time.perf_counter()
     vectors = trainer.fit(corpus, epochs=options.epochs, progress=progress)
     seconds = {**corpus.seconds, "training": time.perf_counter() - start}
@@ -310,10 +312,11 @@ def _trainer(options: argparse.Namespace) -> tuple[Trainer, dict[str, Any]]:
         trainer = Trainer(architecture, loss, optimizer, threads=options.threads, seed=options.seed)
     except (TypeError, ValueError) as error:
         raise _ArgumentError(str(error)) from None
-    kept = ("inputs", "output", "model", "loss", "min_count", "max_vocab", "epochs", "threads", "seed")
+    kept = ("inputs", "output", "model", "loss", "min_count", "max_vocab", "epochs")
     settings = {name: getattr(options, name) for name in kept}
-    for part in (architecture, loss, optimizer):
+    for part in (architecture, loss):
         settings |= dataclasses.asdict(part)
+    settings |= {"learning_rate": trainer.learning_rate, "threads": trainer.threads, "seed": trainer.seed}
     return trainer, settings
 
 
@@ -503,19 +506,10 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    import platform
-
-    import numpy
-
     from hogvec.info import info
 
-    facts = {
-        **info(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "numpy": numpy.__version__,
-    }
     rows = []
-    for name, value in facts.items():
+    for name, value in info().items():
         text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
         rows.append((name.replace("_", " "), text))
     _print_pairs(rows)
@@ -601,10 +595,6 @@ def _check_at_least_one(name: str, value: int) -> None:
 def _given(**settings: Any) -> dict[str, Any]:
     """Leave out what was not given: the library knows the defaults."""
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _has_terminal() -> bool:
-    return sys.stderr.isatty()
 
 
 def _print_pairs(rows: Sequence[tuple[str, str]]) -> None:

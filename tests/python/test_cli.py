@@ -171,11 +171,11 @@ def test_train_sums_up_what_it_did(text: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_min_count_and_max_vocab_bound_the_vocabulary(text: Path, tmp_path: Path) -> None:
     out = tmp_path / "v.safetensors"
-    assert main(["train", str(text), str(out), "--max-vocab", "5", "--dim", "4", "--quiet"]) == 0
+    assert main(["train", str(text), str(out), "--max-vocab", "5", "--subsample", "0", "--quiet"]) == 0
     assert len(hogvec.KeyedVectors.load(out)) == 5
     rare = tmp_path / "rare.txt"
     rare.write_text("often " * 10 + "seldom " * 3 + "again " * 10)
-    assert main(["train", str(rare), str(out), "--min-count", "4", "--dim", "4", "--quiet"]) == 0
+    assert main(["train", str(rare), str(out), "--min-count", "4", "--subsample", "0", "--quiet"]) == 0
     assert list(hogvec.KeyedVectors.load(out)) == ["often", "again"]
 
 
