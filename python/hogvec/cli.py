@@ -263,8 +263,9 @@ def _add_vectors(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     trainer, settings = _trainer(options)
     kind = _format(options.output)
-    _check_outputs([options.output] if options.report is None else [options.output, options.report])
-    _check_no_text_is_lost(options.output, kind, options.inputs)
+    outputs = [options.output] if options.report is None else [options.output, options.report]
+    _check_outputs(outputs)
+    _check_nothing_is_lost(outputs, options.inputs, kind)
     for path in options.inputs:
         with open(path, "rb"):  # before the time it takes to read the others
             pass
@@ -350,8 +351,8 @@ def _print_summary(options: argparse.Namespace, report: dict[str, Any], vectors:
     rows = [
         ("read", f"{report['raw_words']:,} words in {reading:.1f} s"),
         ("vocabulary", f"{len(vectors):,} words"),
-        ("trained", f"{len(losses)} epochs in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
-        ("loss", f"{losses[0]:.4f} in the first epoch, {losses[-1]:.4f} in the last"),
+        ("trained", f"in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
+        ("loss", f"{losses[-1]:.4f} in epoch {len(losses)}, {losses[0]:.4f} in epoch 1"),
         ("memory", f"{report['peak_memory_bytes'] / 2**20:,.0f} MiB at most"),
         ("vectors", options.output),
     ]
@@ -574,13 +575,15 @@ def _check_outputs(paths: Sequence[str]) -> None:
             raise OSError(error.errno, f"cannot write here: {error.strerror}", path) from None
 
 
-def _check_no_text_is_lost(output: str, kind: str, inputs: Sequence[str]) -> None:
-    """Raise if OUTPUT is a text to train on: the name of the output was forgotten."""
-    if not os.path.exists(output):
-        return
-    if any(os.path.exists(path) and os.path.samefile(path, output) for path in inputs):
-        raise _ArgumentError(f"{output} is an input and the output")
-    if kind == "text":
+def _check_nothing_is_lost(outputs: Sequence[str], inputs: Sequence[str], kind: str) -> None:
+    """Raise if a file would be written over another, or over a text: the name of the output was forgotten."""
+    named = {os.path.realpath(path) for path in inputs}
+    for path in outputs:
+        if os.path.realpath(path) in named:
+            raise _ArgumentError(f"{path} is named twice, once to be written")
+        named.add(os.path.realpath(path))
+    output = outputs[0]
+    if kind == "text" and os.path.isfile(output):
         with (gzip.open if output.lower().endswith(".gz") else open)(output, "rb") as file:
             first = file.readline(100)
         if first and not re.fullmatch(rb"\d+ \d+\s*", first):

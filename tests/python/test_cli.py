@@ -261,7 +261,9 @@ def test_a_forgotten_output_does_not_cost_the_last_input(
     last = write_text(tmp_path / "last.txt")
     before = last.read_bytes()
     assert "does not hold vectors" in fails(capsys, 2, "train", text, last)
-    assert "is an input and the output" in fails(capsys, 2, "train", last, last)
+    assert "last.txt is named twice" in fails(capsys, 2, "train", last, last)
+    assert "last.txt is named twice" in fails(capsys, 2, "train", last, tmp_path / "v.bin", "--report", last)
+    assert "v.bin is named twice" in fails(capsys, 2, "train", last, tmp_path / "v.bin", "--report", tmp_path / "v.bin")
     zipped = tmp_path / "last.txt.gz"
     zipped.write_bytes(gzip.compress(before))
     assert "does not hold vectors" in fails(capsys, 2, "train", text, zipped)
