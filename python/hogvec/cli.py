@@ -246,7 +246,7 @@ def _add_demo(commands: Any) -> None:
         "demo",
         _demo,
         help="train on the English inside the standard library and draw a map of its words",
-        example="hogvec demo --output-dir /tmp",
+        example="hogvec demo --output-dir maps",
     )
     parser.add_argument("--output-dir", default=".", metavar="DIR", help="where its two files go (default: here)")
     parser.add_argument("--threads", type=int, metavar="N", help="default: the cores this process may use")

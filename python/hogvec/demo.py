@@ -103,7 +103,7 @@ def run_demo(folder: str | Path = ".", *, threads: int | None = None, progress: 
 
     vectors.save(vectors_path)
     print("\nDrawing the map ...", flush=True)
-    write_word_map(vectors, map_path, title=f"The English of {python}")
+    write_word_map(vectors, map_path, title=f"English in {python}")
     print(f"  {vectors_path}  the vectors")
     print(f"  {map_path}  the map: open it in a browser\n")
     print("Try next:")
