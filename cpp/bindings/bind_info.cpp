@@ -1,4 +1,6 @@
 // What was built, what the processor offers, and the kernels' elementary functions for tests of their accuracy.
+#include <pybind11/stl.h>
+
 #include "arrays.hpp"
 #include "hogvec/error.hpp"
 #include "hogvec/kernels.hpp"

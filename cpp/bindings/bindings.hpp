@@ -13,5 +13,6 @@ void bind_sampler(py::module_& module);
 void bind_trainer(py::module_& module);
 void bind_tree(py::module_& module);
 void bind_vocabulary(py::module_& module);
+void bind_word2vec_format(py::module_& module);
 
 }  // namespace hogvec::bindings

@@ -9,22 +9,6 @@
 
 namespace hogvec {
 
-namespace {
-
-// A word as an error message shows it: quoted, shortened, and valid UTF-8 whatever the word is.
-std::string quoted(std::string_view word) {
-  std::string shown = "'";
-  std::size_t i = 0;
-  while (i < word.size() && i < 60) {
-    const std::size_t length = utf8_length(word.substr(i));
-    shown += length == 0 ? std::string_view("?") : word.substr(i, length);
-    i += length == 0 ? 1 : length;
-  }
-  return shown + (i < word.size() ? "...'" : "'");
-}
-
-}   // namespace
-
 std::vector<std::int32_t> select_words(std::span<const std::int64_t> counts, const WordLimits& limits,
                                        std::span<const std::int32_t> keep) {
   std::vector<bool> is_kept(counts.size(), false);

@@ -137,3 +137,13 @@ class Tables:
         learning_rate: float,
         instruction_set: str = "",
     ) -> float: ...
+def parse_word2vec_rows(
+    buffer: bytes | memoryview, *, binary: bool, out: npt.NDArray[np.float32], last: bool, first_row: int
+) -> tuple[int, int, bytes, npt.NDArray[np.int64], npt.NDArray[np.int64], int]: ...
+def format_word2vec_rows(
+    letters: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    vectors: npt.NDArray[np.float32],
+    *,
+    binary: bool,
+) -> bytes: ...

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -14,18 +15,48 @@ __all__ = ["replace_file"]
 
 @contextlib.contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Give a new file beside `path` to write to; it then takes the place of `path`, or goes after an exception."""
-    target = os.path.realpath(os.fspath(path))
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
-    name = f"{target}.{secrets.token_hex(4)}.part"
-    with open(name, "xb") as file:
-        try:
+    """Open a file for writing that takes the place of `path` when the block ends, and vanishes when the block fails.
+
+    The bytes go to a file beside `path` and are on the disk before the rename, so that `path` always holds the whole
+    old or the whole new content. A link is followed; a device or a pipe is written to as it is.
+    """
+    mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):  # a rename would replace /dev/stdout itself
+        with open(path, "wb") as file:
+            yield file
+        return
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    beside = os.path.join(folder, f".hogvec-{secrets.token_hex(8)}.part")
+    try:
+        with _create(beside, path) as file:
+            if mode is not None:
+                shutil.copymode(target, beside)
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        os.replace(beside, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    with contextlib.suppress(OSError):  # the rename itself reaches the disk; not every file system can
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _create(beside: str, path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return open(beside, "xb")
+    except OSError as error:  # the message names what the caller knows
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def _mode(path: str | os.PathLike[str]) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None

@@ -222,8 +222,7 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
     Returns
     -------
     float
-        The mean loss of a hidden vector, each group's measured before its update: the sum of the groups' losses over
-        the sum of their hidden vectors' weights; 0 for a batch without any.
+        The sum of the groups' losses, each before its update.
 
     References
     ----------
@@ -231,8 +230,7 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
     arXiv:1310.4546. O. Irsoy, A. Benton and K. Stratos, "Corrected CBOW performs as well as skip-gram", Insights from
     Negative Results in NLP 2021, arXiv:2012.15332: forward and backward scale of a mean.
     """
-    total_loss = 0.0
-    total_weight = 0.0
+    loss = 0.0
     for group in range(len(batch.group_offsets) - 1):
         members = _members(batch, group)
         rows, labels, weights = _candidates(batch, group, members)
@@ -242,9 +240,7 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
             [encode(input_table, bag, weights=w, scale=s) for (bag, w), s in zip(bags, forward, strict=True)]
         ).reshape(len(members), input_table.shape[1])
         candidates = output_table[rows].astype(np.float64)
-        total_loss += group_loss(hidden, candidates, labels, weights)
-        total_weight += sum(_at(batch.weight, h) for h in members)
-
+        loss += group_loss(hidden, candidates, labels, weights)
         gradients = group_gradients(hidden, candidates, labels, weights)
         _descend(output_table, rows, learning_rate * gradients.rows)
         if members:
@@ -254,7 +250,7 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
                 for b, (h, (_, w)) in enumerate(zip(members, bags, strict=True))
             ]
             _descend(input_table, entries, learning_rate * np.concatenate(steps))
-    return total_loss / total_weight if total_weight else 0.0
+    return loss
 
 
 def _members(batch: BatchArrays, group: int) -> list[int]:

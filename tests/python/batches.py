@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,10 @@ class Arrays:
     own_labels: NDArray[np.float32] | None = None
 
 
+def concatenate(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
 def offsets_of(sizes: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
@@ -58,8 +62,8 @@ def random_batch(
     """
     entries, num_hidden = sum(hidden), sum(hidden)
     optional: dict[str, NDArray] = {}
-    if regroup:
-        num_hidden = max(1, entries // 2)
+    if regroup and entries > 0:
+        num_hidden = (entries + 1) // 2
         optional["group_hidden"] = random.integers(num_hidden, size=entries).astype(np.uint32)
     sizes = np.ones(num_hidden, np.int64)
     if bags:
@@ -79,8 +83,8 @@ def random_batch(
     bag_rows = random.integers(input_rows, size=sizes.sum())
     shared_rows = random.integers(output_rows, size=sum(candidates))
     if distinct:
-        bag_rows = np.concatenate([random.choice(input_rows, size, replace=False) for size in hidden])
-        shared_rows = np.concatenate([random.choice(output_rows, size, replace=False) for size in candidates])
+        bag_rows = concatenate(random.permutation(input_rows)[:size] for size in hidden)
+        shared_rows = concatenate(random.permutation(output_rows)[:size] for size in candidates)
     return Arrays(
         bag_rows=bag_rows.astype(np.uint32),
         group_offsets=offsets_of(hidden),

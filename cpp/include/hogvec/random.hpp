@@ -31,7 +31,9 @@ constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t counter) {
   return mix64(key + (counter + 1) * kGoldenGamma);
 }
 
-// A sequence of draws from one key.
+// A sequence of draws from one key: a stretch of SplitMix64's single cycle of 2^64 numbers. No two keys start at one
+// place; the stretches of N streams of L draws overlap anywhere with a probability below N^2 L / 2^64 (1e-5 for 10^4
+// streams of 10^6 draws), and then two of them share some draws under different offsets.
 class Stream {
  public:
   explicit constexpr Stream(std::uint64_t key) : state_(key) {}

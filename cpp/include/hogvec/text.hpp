@@ -1,8 +1,9 @@
-// Text as bytes: what separates words, and where UTF-8 is broken.
+// Text as bytes: what separates words, where UTF-8 is broken, and how messages quote it.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace hogvec {
@@ -86,6 +87,18 @@ inline std::size_t find_invalid_utf8(std::string_view text) {
     i += length;
   }
   return std::string_view::npos;
+}
+
+// A word or a field as an error message shows it: quoted, shortened, and valid UTF-8 whatever it is.
+inline std::string quoted(std::string_view text) {
+  std::string shown = "'";
+  std::size_t i = 0;
+  while (i < text.size() && i < 60) {
+    const std::size_t length = utf8_length(text.substr(i));
+    shown += length == 0 ? std::string_view("?") : text.substr(i, length);
+    i += length == 0 ? 1 : length;
+  }
+  return shown + (i < text.size() ? "...'" : "'");
 }
 
 }   // namespace hogvec

@@ -87,8 +87,9 @@ struct Tiles {
 };
 HOGVEC_INLINE Tiles tiles_over(long n, long most) {
   if (n <= most) return {n > 0, n, 0};
-  const long count = (n + most - 1) / most;
-  return {count, n / count, n % count};
+  const unsigned things = static_cast<unsigned>(n);
+  const unsigned count = (things + static_cast<unsigned>(most) - 1) / static_cast<unsigned>(most);
+  return {count, things / count, things % count};
 }
 HOGVEC_INLINE long tile_size(const Tiles& tiles, long i) { return tiles.base + (i < tiles.longer); }
 
@@ -189,18 +190,23 @@ static void score_tile(const float* const* hidden, float* const* candidates, lon
 // For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
 // gradient[b] += sum_t G[b, t] candidates[t], with the candidates as they were before.
 template <int T, int N, bool kInPlace>
-HOGVEC_INLINE void update_tile(const Group& group, long t0, const float* coefficients, long d) {
+HOGVEC_INLINE void update_tile(const Group& group, float* const* candidates, const float* coefficients, long d) {
+  // Copies: what is stored below might, for all the compiler knows, be the group itself.
+  const long B = group.B;
+  const long columns = group.columns;
+  const float* const* const hidden = group.hidden;
+  float* const* const gradient = group.gradient;
+  float* at[T];
   Vec old[T][N], row[T][N];
-  float* const* candidates = group.candidates + t0;
   HOGVEC_UNROLL
   for (int t = 0; t < T; ++t) {
+    at[t] = candidates[t] + d;
     HOGVEC_UNROLL
-    for (int n = 0; n < N; ++n) row[t][n] = old[t][n] = load(candidates[t] + d + n * kLanes);
+    for (int n = 0; n < N; ++n) row[t][n] = old[t][n] = load(at[t] + n * kLanes);
   }
-  const float* g_row = coefficients + t0;
-  for (long b = 0; b < group.B; ++b, g_row += group.columns) {
-    const float* from = group.hidden[b] + d;
-    float* to = kInPlace ? const_cast<float*>(from) : group.gradient[b] + d;
+  for (long b = 0; b < B; ++b, coefficients += columns) {
+    const float* from = hidden[b] + d;
+    float* to = kInPlace ? const_cast<float*>(from) : gradient[b] + d;
     Vec h[N], sum[N];
     HOGVEC_UNROLL
     for (int n = 0; n < N; ++n) {
@@ -209,7 +215,7 @@ HOGVEC_INLINE void update_tile(const Group& group, long t0, const float* coeffic
     }
     HOGVEC_UNROLL
     for (int t = 0; t < T; ++t) {
-      const Vec g = splat(g_row[t]);
+      const Vec g = splat(coefficients[t]);
       HOGVEC_UNROLL
       for (int n = 0; n < N; ++n) {
         sum[n] += g * old[t][n];
@@ -222,7 +228,7 @@ HOGVEC_INLINE void update_tile(const Group& group, long t0, const float* coeffic
   HOGVEC_UNROLL
   for (int t = 0; t < T; ++t) {
     HOGVEC_UNROLL
-    for (int n = 0; n < N; ++n) store(candidates[t] + d + n * kLanes, row[t][n]);
+    for (int n = 0; n < N; ++n) store(at[t] + n * kLanes, row[t][n]);
   }
 }
 
@@ -263,13 +269,17 @@ static void score(const Group& group, float* scores, long stride) {
 // One sweep over the dimension for a tile of candidates.
 template <int T, bool kInPlace>
 static void update_candidates(const Group& group, long t0, const float* coefficients, long stride) {
+  float* candidates[T];
+  HOGVEC_UNROLL
+  for (int t = 0; t < T; ++t) candidates[t] = group.candidates[t0 + t];
+  coefficients += t0;
   long d = 0;
   for (; d + kTileSlices * kLanes <= stride; d += kTileSlices * kLanes) {
-    update_tile<T, kTileSlices, kInPlace>(group, t0, coefficients, d);
+    update_tile<T, kTileSlices, kInPlace>(group, candidates, coefficients, d);
     fetch_lines(*group.fetcher, group.fetch_step);
   }
   if constexpr (kTileSlices > 1) {
-    if (d < stride) update_tile<T, 1, kInPlace>(group, t0, coefficients, d);
+    if (d < stride) update_tile<T, 1, kInPlace>(group, candidates, coefficients, d);
   }
 }
 
@@ -424,7 +434,7 @@ HOGVEC_INLINE long score_columns(long T) {
 }
 
 static void train_group(const BatchArrays& batch, long g, const GroupSettings& settings, TableView input,
-                        TableView output, Scratch& scratch, Fetcher& fetcher, LossSum& sum) {
+                        TableView output, Scratch& scratch, Fetcher& fetcher, bool measured, LossSum& sum) {
   Group group;
   group.first = batch.group_offsets[g];
   group.B = batch.group_offsets[g + 1] - group.first;
@@ -453,7 +463,6 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
     }
   }
 
-  const bool measured = (settings.first_group + g) % settings.loss_every == 0;
   score(group, scratch.scores, stride);
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
   link_logistic(group, batch, settings.learning_rate, scratch.scores);
@@ -462,8 +471,10 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
   // that the update waits for the link's last result.
   want_group(fetcher, batch, g + kPrefetchGroups, input, output);
   group.fetcher = &fetcher;
-  const long steps = ((group.T + kTileCandidates - 1) / kTileCandidates) * (stride / (kTileSlices * kLanes));
-  group.fetch_step = steps > 0 ? (fetcher.count * fetcher.lines + steps - 1) / steps : 0;
+  const unsigned tiles = static_cast<unsigned>(group.T + kTileCandidates - 1) / kTileCandidates;
+  const unsigned steps = tiles * (static_cast<unsigned>(stride) / (kTileSlices * kLanes));
+  const unsigned lines = static_cast<unsigned>(fetcher.count * fetcher.lines);
+  group.fetch_step = steps > 0 ? (lines + steps - 1) / steps : 0;   // 32 bits: long division is slow
 
   float* own = scratch.own_coefficients;
   if (batch.own_offsets) {
@@ -499,7 +510,13 @@ static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& se
     want_group(fetcher, batch, g, input, output);
     fetch_lines(fetcher, fetcher.count * fetcher.lines);
   }
-  for (long g = 0; g < batch.num_groups; ++g) train_group(batch, g, settings, input, output, scratch, fetcher, sum);
+  // The first group whose number in the chunk is a multiple of loss_every, and every loss_every-th after it.
+  long next_measured = (settings.loss_every - settings.first_group % settings.loss_every) % settings.loss_every;
+  for (long g = 0; g < batch.num_groups; ++g) {
+    const bool measured = g == next_measured;
+    if (measured) next_measured += settings.loss_every;
+    train_group(batch, g, settings, input, output, scratch, fetcher, measured, sum);
+  }
 }
 
 template <Vec (*function)(Vec)>
