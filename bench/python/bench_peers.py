@@ -56,7 +56,8 @@ class Run:
     """One training of one system."""
 
     seconds: Stopwatch
-    trained_words: float  # an epoch, after subsampling
+    passed_words: float  # an epoch, as the system itself counts them
+    trained_words: float  # of these, kept by subsampling
     loss: float | None = None
     quality: Quality | None = None
 
@@ -179,13 +180,13 @@ class GensimSide:
         self.model.random = np.random.RandomState(seed)
         self.model.init_weights()
         with timed() as watch:
-            trained, _ = self.model.train(
+            trained, passed = self.model.train(
                 corpus_file=str(self.path),
                 total_words=self.raw_words,
                 total_examples=self.model.corpus_count,
                 epochs=epochs,
             )
-        run = Run(watch, trained / epochs)
+        run = Run(watch, passed / epochs, trained / epochs)
         if quality:
             words = hogvec.Vocabulary.from_words(self.model.wv.index_to_key)
             run.quality = evaluate(hogvec.KeyedVectors(words, self.model.wv.vectors.copy()))
@@ -195,9 +196,9 @@ class GensimSide:
 def train_with_hogvec(
     corpus: hogvec.Corpus, match: Match, seed: int, epochs: int, threads: int, *, quality: bool
 ) -> Run:
-    settings = {"dim": match.dim, "window": WINDOW, "subsample": SUBSAMPLE}
+    architecture = hogvec.SkipGram if match.model.startswith("skipgram") else hogvec.CBOW
     trainer = hogvec.Trainer(
-        hogvec.SkipGram(**settings) if match.model.startswith("skipgram") else hogvec.CBOW(**settings),
+        architecture(dim=match.dim, window=WINDOW, subsample=SUBSAMPLE),
         hogvec.HierarchicalSoftmax() if match.model.endswith("hs") else hogvec.NegativeSampling(negatives=NEGATIVES),
         hogvec.SGD(learning_rate=match.learning_rate),
         threads=threads,
@@ -206,9 +207,9 @@ def train_with_hogvec(
     trainer.initialize(corpus)
     with timed() as watch:
         vectors = trainer.fit(corpus, epochs=epochs, progress=False)
-    run = Run(
-        watch, statistics.fmean(report.trained_words for report in trainer.history), loss=trainer.history[-1].loss
-    )
+    epoch = trainer.history[-1]
+    trained = statistics.fmean(report.trained_words for report in trainer.history)
+    run = Run(watch, epoch.words, trained, loss=epoch.loss)
     if quality:
         run.quality = evaluate(vectors)
     return run
@@ -218,10 +219,10 @@ def compare_training(
     match: Match, path: Path, corpus: hogvec.Corpus, scanned: Any, options: argparse.Namespace
 ) -> dict[str, Any]:
     rounds, epochs, threads = options.rounds, options.epochs, options.threads
-    words = len(corpus) * epochs
+    raw_words = corpus.raw_words * epochs
     print(
         f"{match.model}, dim {match.dim}, learning rate {match.learning_rate}, {threads} thread(s) each, "
-        f"{epochs} epoch(s) of {len(corpus):,} words",
+        f"{epochs} epoch(s) of {corpus.raw_words:,} raw words",
         flush=True,
     )
     peer = GensimSide(path, match, scanned, threads)
@@ -234,12 +235,12 @@ def compare_training(
                 [
                     f"{number} {name}",
                     seconds_of(run.seconds),
-                    f"{words / run.seconds.wall / 1e3:,.0f} / {words / run.seconds.cpu / 1e3:,.0f}",
-                    f"{run.trained_words:,.0f}",
+                    f"{raw_words / run.seconds.wall / 1e3:,.0f} / {raw_words / run.seconds.cpu / 1e3:,.0f}",
+                    f"{run.passed_words:,.0f} / {run.trained_words:,.0f}",
                     *quality_cells(run.quality),
                 ]
             )
-    heads = ["round", "seconds wall / cpu", "1000 words/s wall / cpu", "trained words an epoch"]
+    heads = ["round", "seconds wall / cpu", "1000 raw words/s", "words passed / trained"]
     print_table([*heads, *(QUALITY_NAMES.values() if options.quality else ())], rows)
     ratios = {clock: match.ratios(clock) for clock in ("wall", "cpu")}
     ratio_line(f"{match.model} dim {match.dim}: hogvec over gensim", **ratios)
@@ -247,7 +248,12 @@ def compare_training(
     difference = trained[1] / trained[0] - 1
     if abs(difference) > WORDS_TOLERANCE:
         raise SystemExit(f"the systems must train on as many words, got a difference of {difference:+.2%}")
-    return {"match": match, "ratios": ratios, "words_an_epoch": len(corpus), "trained_words_difference": difference}
+    return {
+        "match": match,
+        "ratios": ratios,
+        "raw_words_an_epoch": corpus.raw_words,
+        "trained_words_difference": difference,
+    }
 
 
 def quality_cells(quality: Quality | None) -> list[str]:

@@ -50,13 +50,11 @@ class Configuration:
 
     @classmethod
     def parse(cls, text: str) -> Configuration:
-        model, loss, rate = [*text.split(":"), "", ""][:3]
         try:
+            model, loss, rate = text.split(":")
             configuration = cls(model, loss, float(rate))
         except ValueError:
-            configuration = None
-        if configuration is None or str(configuration).count(":") != 2 or text.count(":") != 2:
-            raise argparse.ArgumentTypeError(f"must be MODEL:LOSS:LEARNING_RATE, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be MODEL:LOSS:LEARNING_RATE, got {text!r}") from None
         if model not in ("skipgram", "cbow", "cbow-exact"):
             raise argparse.ArgumentTypeError(f"the model must be skipgram, cbow or cbow-exact, got {model!r}")
         if loss not in ("ns", "hs"):
@@ -67,12 +65,13 @@ class Configuration:
         return f"{self.model}:{self.loss}:{self.learning_rate:g}"
 
     def make_trainer(self, options: argparse.Namespace, seed: int) -> hogvec.Trainer:
-        settings = {"dim": options.dim, "window": options.window, "subsample": options.subsample}
+        dim, window, subsample = options.dim, options.window, options.subsample
         architecture: hogvec.SkipGram | hogvec.CBOW
         if self.model == "skipgram":
-            architecture = hogvec.SkipGram(**settings)
+            architecture = hogvec.SkipGram(dim=dim, window=window, subsample=subsample)
         else:
-            architecture = hogvec.CBOW(gradient="exact" if self.model == "cbow-exact" else "word2vec", **settings)
+            gradient = "exact" if self.model == "cbow-exact" else "word2vec"
+            architecture = hogvec.CBOW(dim=dim, window=window, subsample=subsample, gradient=gradient)
         ns = hogvec.NegativeSampling(negatives=options.negatives)
         return hogvec.Trainer(
             architecture,
@@ -121,7 +120,7 @@ def run_once(corpus: hogvec.Corpus, configuration: Configuration, options: argpa
     trainer.initialize(corpus)
     with timed() as watch:
         vectors = trainer.fit(corpus, epochs=options.epochs, progress=False)
-    speed = options.epochs * len(corpus) / watch.wall
+    speed = options.epochs * corpus.raw_words / watch.wall
     return Run(seed, watch, speed, trainer.history[-1].loss, evaluate(vectors))
 
 
@@ -157,7 +156,7 @@ def main() -> None:
         print(f"{name}: {value}")
     print(f"\n{corpus!r}, seconds {corpus.seconds}\n")
 
-    heads = [*QUALITY_NAMES.values(), "seconds wall / cpu", "1000 words/s", "last loss"]
+    heads = [*QUALITY_NAMES.values(), "seconds wall / cpu", "1000 raw words/s", "last loss"]
     results: dict[str, list[Run]] = {str(configuration): [] for configuration in options.configurations}
     for seed in range(1, options.seeds + 1):
         for configuration in options.configurations:
