@@ -32,6 +32,9 @@ def finish(**result):
     print(json.dumps(result))
 """
 IMPORT = """
+finish()
+"""
+MACHINE = """
 from measure import machine
 finish(machine=machine())
 """
@@ -124,13 +127,14 @@ def measure_vocabulary(words: int, checks: Checks) -> dict[str, Any]:
 def main() -> None:
     options = make_parser().parse_args()
     path = lines_file(options).resolve()
+    machine = run(MACHINE)["machine"]
     imported = run(IMPORT)
-    for name, value in imported["machine"].items():
+    for name, value in machine.items():
         print(f"{name}: {value}")
     print(f"\nimport of hogvec: {imported['peak'] / MB:.1f} MB")
     checks = Checks()
     document: dict[str, Any] = {
-        "machine": imported["machine"],
+        "machine": machine,
         "settings": {"text": path.name, "threads": options.threads, "lines": options.lines},
         "import_peak": imported["peak"],
         "training": measure_training(path, options, imported["peak"], checks),

@@ -62,7 +62,7 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache",
         type=Path,
-        default=Path("bench-cache"),
+        default=Path("build/bench-text"),
         metavar="DIR",
         help="folder for the text cut into lines, made once (default: %(default)s)",
     )
