@@ -26,7 +26,8 @@ typedef float Sixteen __attribute__((vector_size(64)));
 // The limit of x -> x m + a is finite, so that the numbers stay ordinary ones.
 template <class Vec>
 __attribute__((always_inline)) inline float run_chains(long rounds, float factor, float term) {
-  Vec sums[kChains] = {};
+  Vec sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = Vec{} + term * static_cast<float>(i);   // equal chains would become one
   const Vec m = Vec{} + factor;
   const Vec a = Vec{} + term;
   for (long i = 0; i < rounds; ++i) {
