@@ -319,7 +319,8 @@ class Trainer:
                 bar.close()
         if trained == 0:
             raise ValueError(
-                "the corpus must hold something to train on, got no sequence with two words that subsampling kept"
+                f"the corpus must hold something to train on, got no sequence with two words left after subsampling with "
+                f"subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
             )
         return self._vectors(corpus)
 
