@@ -86,26 +86,27 @@ void train(benchmark::State& state, const Shape& shape) {
   settings.loss_every = 16;
   hogvec::LossSum loss;
   std::size_t next = 0;
+  const double begin = hogvec::bench::thread_seconds();
   for (auto _ : state) {
     const hogvec::Batch batch = buffers[next].view();
     scratch.reserve(batch, input.view().stride);
     kernels.train_logistic_sgd(hogvec::BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
     next = next + 1 == buffers.size() ? 0 : next + 1;
   }
+  const double seconds = hogvec::bench::thread_seconds() - begin;
   benchmark::DoNotOptimize(loss);
 
-  using benchmark::Counter;
   const auto groups = static_cast<double>(state.iterations() * kGroups);
-  const double flops = groups * 6 * static_cast<double>(shape.hidden * shape.candidates * shape.dim);
-  state.counters["s/group"] = Counter(groups, Counter::kIsRate | Counter::kInvert);
-  state.counters["FLOP/s"] = Counter(flops, Counter::kIsRate);
-  state.counters["of_peak"] = Counter(flops / peak, Counter::kIsRate);
+  const double flops = 6 * static_cast<double>(shape.hidden * shape.candidates * shape.dim) * groups / seconds;
+  state.counters["ns/group"] = 1e9 * seconds / groups;
+  state.counters["GFLOP/s"] = 1e-9 * flops;
+  state.counters["of_peak"] = flops / peak;
 }
 
 void measure_peak(benchmark::State& state, const std::string& instruction_set) {
   double peak = 0;
   for (auto _ : state) peak = hogvec::bench::peak_flops(instruction_set);
-  state.counters["FLOP/s"] = peak;
+  state.counters["GFLOP/s"] = 1e-9 * peak;
 }
 
 void sigmoid(benchmark::State& state, const std::string& instruction_set) {

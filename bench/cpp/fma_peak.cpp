@@ -13,12 +13,6 @@ namespace {
 constexpr int kChains = 12;   // two pipes of latency 4 or 5 need 8 to 10; 16 registers hold 12 and both factors
 constexpr long kRounds = 200'000;
 
-double thread_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
 typedef float Four __attribute__((vector_size(16)));
 typedef float Eight __attribute__((vector_size(32)));
 typedef float Sixteen __attribute__((vector_size(64)));
@@ -55,7 +49,7 @@ double measure(float (*chains)(long, float, float), int lanes) {
   volatile float factor = 0.5F, term = 1.0F;   // unknown to the compiler
   volatile float result = 0;
   double best = 1e9;
-  for (int run = 0; run < 20; ++run) {
+  for (int run = 0; run < 50; ++run) {
     const double begin = thread_seconds();
     result = chains(kRounds, factor, term);
     best = std::min(best, thread_seconds() - begin);
@@ -65,6 +59,12 @@ double measure(float (*chains)(long, float, float), int lanes) {
 }
 
 }   // namespace
+
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 double peak_flops(const std::string& instruction_set) {
   static std::map<std::string, double> known;
