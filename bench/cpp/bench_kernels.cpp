@@ -98,7 +98,7 @@ void train(benchmark::State& state, const Shape& shape) {
 
   const auto groups = static_cast<double>(state.iterations() * kGroups);
   const double flops = 6 * static_cast<double>(shape.hidden * shape.candidates * shape.dim) * groups / seconds;
-  state.counters["ns/group"] = 1e9 * seconds / groups;
+  state.counters["us/group"] = 1e6 * seconds / groups;
   state.counters["GFLOP/s"] = 1e-9 * flops;
   state.counters["of_peak"] = flops / peak;
 }
