@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measure import Checks, add_text_arguments, lines_file, print_table, write_json
+from measure import Checks, add_text_arguments, bounds_apply, lines_file, print_table, write_json
 
 MB = 1e6
 MOST_EXTRA_MB = 150.0
@@ -126,6 +126,7 @@ def measure_vocabulary(words: int, checks: Checks) -> dict[str, Any]:
 
 def main() -> None:
     options = make_parser().parse_args()
+    bounds_apply(options)  # a slice is well below them
     path = lines_file(options).resolve()
     machine = run(MACHINE)["machine"]
     imported = run(IMPORT)

@@ -17,6 +17,7 @@ from measure import (
     Quality,
     Stopwatch,
     add_text_arguments,
+    bounds_apply,
     evaluate,
     lines_file,
     machine,
@@ -147,8 +148,8 @@ def main() -> None:
         raise SystemExit(f"--seeds must be at least 1, got {options.seeds}")
     names = ("dim", "epochs", "threads", "window", "negatives", "subsample", "min_count", "lines")
     settings = {name: getattr(options, name) for name in names}
-    if options.check and any(settings[n] != make_parser().get_default(n) for n in names if n != "threads"):
-        raise SystemExit("--check: the bounds are for the whole text at the default settings")
+    usual = all(settings[name] == make_parser().get_default(name) for name in names if name != "threads")
+    bounded = bounds_apply(options, usual and options.seeds >= 3)
     path = lines_file(options)
     corpus = hogvec.Corpus.from_file(path, min_count=options.min_count)
     document: dict[str, Any] = {"machine": machine(), "settings": {"text": path.name, **settings}}
@@ -169,7 +170,7 @@ def main() -> None:
 
     checks = Checks()
     for name, runs in results.items():
-        for measure, bound in BOUNDS.get(name, {}).items() if options.check else ():
+        for measure, bound in BOUNDS.get(name, {}).items() if bounded else ():
             checks.at_least(f"{name} {measure}", mean_and_sd([asdict(r.quality)[measure] for r in runs])[0], bound)
     document |= {"results": results, "checks": checks.results}
     write_json(options.json, document)

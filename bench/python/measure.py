@@ -27,6 +27,7 @@ __all__ = [
     "Quality",
     "Stopwatch",
     "add_text_arguments",
+    "bounds_apply",
     "data_path",
     "evaluate",
     "lines_file",
@@ -68,6 +69,19 @@ def add_text_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements there")
     parser.add_argument("--check", action="store_true", help="fail unless the bounds that the project asks for are met")
+
+
+def bounds_apply(options: argparse.Namespace, others: bool = True) -> bool:
+    """Return whether the bounds are for such a run: the whole of the usual text and, if `others`, as asked besides.
+
+    Leave the process if they are to be checked and are not for it.
+    """
+    apply = options.text is None and options.lines is None and others
+    if options.check and not apply:
+        raise SystemExit(
+            "--check: the bounds are for the whole text and the default settings, and at least 3 rounds or seeds"
+        )
+    return apply
 
 
 def tokens_of(path: Path) -> Iterator[bytes]:
@@ -233,6 +247,8 @@ class Checks:
 
     def report(self, *, required: bool) -> None:
         """Print every bound with what was measured; leave the process with status 1 if one is required and not met."""
+        if not self.results:
+            print("no bounds: they are for the whole text and the default settings")
         for check in self.results:
             word = "met   " if check["met"] else "MISSED"
             print(f"{word} {check['name']}: {check['value']:.4g}, asked {check['relation']} {check['bound']:.4g}")
