@@ -23,7 +23,8 @@ class NegativeSamplingObjective {
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
 
  private:
-  void add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer, Stream& stream) const;
+  std::size_t add_merged(WordId target, std::span<WordId> draws, std::size_t place, BatchBuffer& buffer,
+                         Stream& stream) const;
 
   const AliasTable* noise_;
   std::int32_t negatives_;
