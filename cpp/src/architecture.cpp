@@ -8,6 +8,11 @@
 
 namespace hogvec {
 
+namespace {
+// Context words up to this many are compared pair by pair; more are sorted.
+constexpr std::int32_t kMostCompared = 64;
+}  // namespace
+
 std::int64_t chunk_tokens(const WindowSettings& settings) {
   return std::max<std::int64_t>(kChunkTokens, std::int64_t{8} * settings.window);
 }
@@ -53,6 +58,10 @@ void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end
   const auto bits_at = [this](Position p) { return random_bits(key_, static_cast<std::uint64_t>(p)); };
   const auto first_kept = static_cast<std::int32_t>(kept_.size());
   const auto window = static_cast<std::int32_t>(settings_.window);
+  const Position end = std::min(end_, sequence_end);
+  Position first = std::max(begin_, sequence_begin);
+  while (first < end && !is_kept(first, bits_at(first))) ++first;
+  if (first >= end) return;   // no centre: whatever is before or after the chunk does not matter
 
   // Words before the chunk that its first centres can see, nearest first, then turned round.
   for (Position p = std::max(begin_, sequence_begin); p > sequence_begin;) {
@@ -63,8 +72,7 @@ void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end
   std::reverse(kept_.begin() + first_kept, kept_.end());
 
   const auto first_centre = centres_.size();
-  const Position end = std::min(end_, sequence_end);
-  for (Position p = std::max(begin_, sequence_begin); p < end; ++p) {
+  for (Position p = first; p < end; ++p) {
     const std::uint64_t bits = bits_at(p);
     if (!is_kept(p, bits)) continue;
     const auto place = static_cast<std::int32_t>(kept_.size());
@@ -77,10 +85,6 @@ void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end
                         static_cast<std::int32_t>(p - begin_)});
   }
   kept_count_ += static_cast<std::int64_t>(centres_.size() - first_centre);
-  if (centres_.size() == first_centre) {   // nothing to train on: forget what was gathered before the chunk
-    kept_.resize(static_cast<std::size_t>(first_kept));
-    return;
-  }
 
   // Words after the chunk that its last centres can see.
   const std::int32_t wanted = centres_.back().place + window + 1;
@@ -102,6 +106,7 @@ Position WindowExamples::position() const {
 // Skip-gram: each context word is a bag; a word that stands twice is one bag of twice the weight, which is the exact
 // gradient, since both would be scored against the same candidates.
 void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
+  if (centre.end - centre.begin > kMostCompared) return add_sorted_bags(centre, buffer);
   const std::size_t first = buffer.bag_rows.size();
   for (std::int32_t i = centre.begin; i < centre.end; ++i) {
     if (i == centre.place) continue;
@@ -115,6 +120,25 @@ void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
     buffer.weight.resize(std::max(buffer.weight.size(), h + 1), 1.0F);
     buffer.weight[h] += 1.0F;
   }
+}
+
+void WindowExamples::add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const {
+  const std::size_t first = buffer.bag_rows.size();
+  const auto kept = kept_.begin();
+  buffer.bag_rows.insert(buffer.bag_rows.end(), kept + centre.begin, kept + centre.place);
+  buffer.bag_rows.insert(buffer.bag_rows.end(), kept + centre.place + 1, kept + centre.end);
+  std::sort(buffer.bag_rows.begin() + static_cast<std::ptrdiff_t>(first), buffer.bag_rows.end());
+  buffer.weight.resize(first, 1.0F);
+  std::size_t last = first;   // one past the last distinct row
+  for (std::size_t i = first; i < buffer.bag_rows.size(); ++i) {
+    if (last > first && buffer.bag_rows[i] == buffer.bag_rows[last - 1]) {
+      buffer.weight.back() += 1.0F;
+      continue;
+    }
+    buffer.bag_rows[last++] = buffer.bag_rows[i];
+    buffer.weight.push_back(1.0F);
+  }
+  buffer.bag_rows.resize(last);
 }
 
 // CBOW: the context is one bag.

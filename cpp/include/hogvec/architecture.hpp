@@ -54,6 +54,7 @@ class WindowExamples {
   bool is_kept(Position p, std::uint64_t bits) const;
   void add_sequence(Position sequence_begin, Position sequence_end);
   void add_bags(const Centre& centre, BatchBuffer& buffer) const;
+  void add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_bag(const Centre& centre, BatchBuffer& buffer) const;
 
   CorpusView corpus_;

@@ -21,6 +21,7 @@ class NegativeSamplingObjective {
  public:
   NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives) : noise_(&noise), negatives_(negatives) {}
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
+  std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
 
  private:
   void add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer, Stream& stream) const;
@@ -34,9 +35,11 @@ class HierarchicalSoftmaxObjective {
  public:
   explicit HierarchicalSoftmaxObjective(const HuffmanTree& tree);
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+  std::int64_t most_candidates() const { return most_candidates_; }
 
  private:
   const HuffmanTree* tree_;
+  std::int64_t most_candidates_ = 0;
   std::vector<float> labels_;   // (n_path_entries,)
 };
 
