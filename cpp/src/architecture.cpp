@@ -9,8 +9,8 @@
 namespace hogvec {
 
 namespace {
-// Context words up to this many are compared pair by pair; more are sorted.
-constexpr std::int32_t kMostCompared = 64;
+constexpr std::size_t kCopied = 8;          // rows copied at a time
+constexpr std::int32_t kMostCompared = 64;   // context words compared pair by pair; more are sorted
 }  // namespace
 
 std::int64_t chunk_tokens(const WindowSettings& settings) {
@@ -35,6 +35,8 @@ WindowExamples::WindowExamples(CorpusView corpus, const WindowSettings& settings
                                std::span<const std::uint32_t> thresholds, std::uint64_t key)
     : corpus_(corpus), settings_(settings), thresholds_(thresholds), key_(key) {}
 
+std::uint64_t WindowExamples::bits_at(Position p) const { return random_bits(key_, static_cast<std::uint64_t>(p)); }
+
 // High 32 bits decide whether a token is kept, low 32 bits the width of its window.
 bool WindowExamples::is_kept(Position p, std::uint64_t bits) const {
   return static_cast<std::uint32_t>(bits >> 32) <= thresholds_[index(corpus_.tokens[static_cast<std::size_t>(p)])];
@@ -51,61 +53,117 @@ void WindowExamples::start(Position begin, Position end) {
   auto sequence = static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin()) - 1;
   for (; sequence + 1 < offsets.size() && offsets[sequence] < end; ++sequence)
     add_sequence(offsets[sequence], offsets[sequence + 1]);
+  note_repeats();
+  kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) + 2 * kCopied);   // add_bags reads past the end
 }
 
 void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
-  const auto word = [this](Position p) { return row_of(corpus_.tokens[static_cast<std::size_t>(p)]); };
-  const auto bits_at = [this](Position p) { return random_bits(key_, static_cast<std::uint64_t>(p)); };
   const auto first_kept = static_cast<std::int32_t>(kept_.size());
-  const auto window = static_cast<std::int32_t>(settings_.window);
+  const auto first_centre = static_cast<std::ptrdiff_t>(centres_.size());
+  Position begin = std::max(begin_, sequence_begin);
   const Position end = std::min(end_, sequence_end);
-  Position first = std::max(begin_, sequence_begin);
-  while (first < end && !is_kept(first, bits_at(first))) ++first;
-  if (first >= end) return;   // no centre: whatever is before or after the chunk does not matter
+  const bool within = begin > sequence_begin;
+  while (begin < end && !is_kept(begin, bits_at(begin))) ++begin;
+  if (begin >= end) return;   // no centre: what stands before and after the chunk, however far, does not matter
+  if (within) add_words_before(sequence_begin);
+  add_centres(begin, end, first_kept);
+  kept_count_ += static_cast<std::int64_t>(centres_.size()) - first_centre;
+  if (end < sequence_end) add_words_after(end, sequence_end, centres_.back().place);
 
-  // Words before the chunk that its first centres can see, nearest first, then turned round.
-  for (Position p = std::max(begin_, sequence_begin); p > sequence_begin;) {
-    --p;
-    if (static_cast<std::int32_t>(kept_.size()) - first_kept == window) break;
-    if (is_kept(p, bits_at(p))) kept_.push_back(word(p));
-  }
-  std::reverse(kept_.begin() + first_kept, kept_.end());
-
-  const auto first_centre = centres_.size();
-  for (Position p = first; p < end; ++p) {
-    const std::uint64_t bits = bits_at(p);
-    if (!is_kept(p, bits)) continue;
-    const auto place = static_cast<std::int32_t>(kept_.size());
-    const std::int32_t width =
-        settings_.shrink ? 1 + static_cast<std::int32_t>(scale_bits(static_cast<std::uint32_t>(bits),
-                                                                    static_cast<std::uint32_t>(window)))
-                         : window;
-    kept_.push_back(word(p));
-    centres_.push_back({place, std::max(first_kept, place - width), place + width + 1,
-                        static_cast<std::int32_t>(p - begin_)});
-  }
-  kept_count_ += static_cast<std::int64_t>(centres_.size() - first_centre);
-
-  // Words after the chunk that its last centres can see.
-  const std::int32_t wanted = centres_.back().place + window + 1;
-  for (Position p = end; p < sequence_end && static_cast<std::int32_t>(kept_.size()) < wanted; ++p) {
-    if (is_kept(p, bits_at(p))) kept_.push_back(word(p));
-  }
   const auto last_kept = static_cast<std::int32_t>(kept_.size());
-  for (std::size_t c = first_centre; c < centres_.size(); ++c) centres_[c].end = std::min(centres_[c].end, last_kept);
-  // A word without a context is no example.
-  centres_.erase(std::remove_if(centres_.begin() + static_cast<std::ptrdiff_t>(first_centre), centres_.end(),
-                                [](const Centre& c) { return c.end - c.begin < 2; }),
-                 centres_.end());
+  for (auto c = centres_.begin() + first_centre; c != centres_.end(); ++c) c->end = std::min(c->end, last_kept);
+  // A word without a context is no example: only one that stands alone has none.
+  if (last_kept - first_kept < 2) centres_.resize(static_cast<std::size_t>(first_centre));
+}
+
+// Words before the chunk that its first centres can see, nearest first, then turned round.
+void WindowExamples::add_words_before(Position sequence_begin) {
+  const auto first = static_cast<std::ptrdiff_t>(kept_.size());
+  const std::size_t most = kept_.size() + static_cast<std::size_t>(settings_.window);
+  for (Position p = begin_; p > sequence_begin && kept_.size() < most;) {
+    --p;
+    if (is_kept(p, bits_at(p))) kept_.push_back(row_of(corpus_.tokens[static_cast<std::size_t>(p)]));
+  }
+  std::reverse(kept_.begin() + first, kept_.end());
+}
+
+// Whether a word is kept is a coin toss that a branch would mispredict: each is written, and overwritten if dropped.
+void WindowExamples::add_centres(Position begin, Position end, std::int32_t first_kept) {
+  const std::int32_t window = settings_.window;
+  std::size_t kept = kept_.size();
+  std::size_t centre = centres_.size();
+  const auto most = static_cast<std::size_t>(end - begin);
+  kept_.resize(kept + most);
+  centres_.resize(centre + most);
+  for (Position p = begin; p < end; ++p) {
+    const std::uint64_t bits = bits_at(p);
+    const std::int32_t width =
+        settings_.shrink ? 1 + static_cast<std::int32_t>(
+                                   scale_bits(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(window)))
+                         : window;
+    const auto place = static_cast<std::int32_t>(kept);
+    kept_[kept] = row_of(corpus_.tokens[static_cast<std::size_t>(p)]);
+    centres_[centre] = {place, std::max(first_kept, place - width), place + width + 1,
+                        static_cast<std::int32_t>(p - begin_)};
+    const std::size_t keep = is_kept(p, bits) ? 1 : 0;
+    kept += keep;
+    centre += keep;
+  }
+  kept_.resize(kept);
+  centres_.resize(centre);
+}
+
+// Words after the chunk that its last centre, at `place`, can see.
+void WindowExamples::add_words_after(Position begin, Position sequence_end, std::int32_t place) {
+  const std::size_t most = static_cast<std::size_t>(place) + static_cast<std::size_t>(settings_.window) + 1;
+  for (Position p = begin; p < sequence_end && kept_.size() < most; ++p) {
+    if (is_kept(p, bits_at(p))) kept_.push_back(row_of(corpus_.tokens[static_cast<std::size_t>(p)]));
+  }
+}
+
+// Prepares the question whether a word stands twice in [begin, end): only if repeats_[end - 1] >= begin. Words that
+// share their low bits may answer yes wrongly, never no.
+void WindowExamples::note_repeats() {
+  if (settings_.cbow) return;
+  seen_at_.assign(kRemembered, -1);
+  repeats_.resize(kept_.size());
+  std::int32_t latest = -1;
+  for (std::size_t place = 0; place < kept_.size(); ++place) {
+    std::int32_t& seen = seen_at_[index(kept_[place]) % kRemembered];
+    latest = std::max(latest, seen);
+    seen = static_cast<std::int32_t>(place);
+    repeats_[place] = latest;
+  }
 }
 
 Position WindowExamples::position() const {
   return next_ < centres_.size() ? begin_ + centres_[next_].position : end_;
 }
 
-// Skip-gram: each context word is a bag; a word that stands twice is one bag of twice the weight, which is the exact
-// gradient, since both would be scored against the same candidates.
+// Skip-gram: each context word is a bag of its own.
 void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
+  if (repeats_[static_cast<std::size_t>(centre.end) - 1] >= centre.begin) {
+    add_merged_bags(centre, buffer);
+    return;
+  }
+  // Whole blocks are copied, past the context's end where need be: in usual windows their number does not depend on
+  // the width drawn, so that no branch is mispredicted.
+  const auto before = static_cast<std::size_t>(centre.place - centre.begin);
+  const auto after = static_cast<std::size_t>(centre.end - centre.place) - 1;
+  const auto window = static_cast<std::size_t>(settings_.window);
+  const std::size_t reach = window <= kCopied ? kCopied : std::max(before, after);
+  const std::size_t first = buffer.bag_rows.size();
+  buffer.bag_rows.resize(first + before + reach + kCopied);
+  RowId* to = buffer.bag_rows.data() + first;
+  const RowId* from = kept_.data() + centre.begin;
+  for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + i, kCopied, to + i);
+  for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + before + 1 + i, kCopied, to + before + i);
+  buffer.bag_rows.resize(first + before + after);
+}
+
+// A word that stands twice is one bag of twice the weight, which is the exact gradient, since both would be scored
+// against the same candidates.
+void WindowExamples::add_merged_bags(const Centre& centre, BatchBuffer& buffer) const {
   if (centre.end - centre.begin > kMostCompared) return add_sorted_bags(centre, buffer);
   const std::size_t first = buffer.bag_rows.size();
   for (std::int32_t i = centre.begin; i < centre.end; ++i) {

@@ -196,11 +196,11 @@ std::size_t Encoder::encode_text(Worker& worker, std::string_view text) {
     for (std::size_t i = 0; i < n_words; ++i) {
       const std::size_t begin = edges[2 * i];
       const std::size_t length = edges[2 * i + 1] - begin;
-      batch[i] = length == 0 ? HashedWord{nullptr, 0, 0, 0} : hash_padded(text.data() + begin, length);
+      batch[i] = length == 0 ? HashedWord{} : hash_padded(text.data() + begin, length);
       if (vocabulary_ == nullptr) {
         worker.table.prefetch(batch[i]);
       } else {
-        vocabulary_->prefetch(batch[i].hash);
+        vocabulary_->prefetch(batch[i]);
       }
     }
     n_tokens += encode_words(worker, std::span(batch).first(n_words));
@@ -226,7 +226,7 @@ std::size_t Encoder::encode_words(Worker& worker, std::span<const HashedWord> wo
       ++n_ends;
     } else if (vocabulary_ == nullptr) {
       ids[n++] = WordId{worker.table.add(word)};
-    } else if (const WordId id = vocabulary_->find(word.view(), word.hash); id != kUnknownWord) {
+    } else if (const WordId id = vocabulary_->find(word); id != kUnknownWord) {
       ids[n++] = id;
       ++worker.counts[index(id)];
     }

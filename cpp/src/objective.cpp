@@ -25,31 +25,31 @@ bool all_distinct(WordId target, std::span<const WordId> draws) {
 
 }  // namespace
 
-// The rare case: redraws what equals the target and merges what is equal.
-void NegativeSamplingObjective::add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer,
-                                           Stream& stream) const {
+// The rare case: redraws what equals the target and merges what is equal. Returns the place after the last candidate.
+std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordId> draws, std::size_t place,
+                                                  BatchBuffer& buffer, Stream& stream) const {
   for (WordId& draw : draws) {
     for (int redraw = 0; draw == target && redraw < kMostRedraws; ++redraw) draw = noise_->draw(stream);
   }
   const bool sorted = draws.size() > kMostCompared;
   if (sorted) std::sort(draws.begin(), draws.end());
-  const std::size_t first = buffer.shared_rows.size();
+  const std::size_t first = place;
   for (const WordId draw : draws) {
     if (draw == target) continue;
     const RowId row = row_of(draw);
     // Equal draws are neighbours when sorted.
-    const std::size_t from = sorted ? std::max(first, buffer.shared_rows.size() - 1) : first;
-    const auto same =
-        std::find(buffer.shared_rows.begin() + static_cast<std::ptrdiff_t>(from), buffer.shared_rows.end(), row);
-    if (same == buffer.shared_rows.end()) {
-      buffer.shared_rows.push_back(row);
-      buffer.shared_labels.push_back(0.0F);
+    const std::size_t from = sorted && place > first ? place - 1 : first;
+    const auto begin = buffer.shared_rows.begin();
+    const auto same = static_cast<std::size_t>(
+        std::find(begin + static_cast<std::ptrdiff_t>(from), begin + static_cast<std::ptrdiff_t>(place), row) - begin);
+    if (same == place) {
+      buffer.shared_rows[place++] = row;
       continue;
     }
-    const auto place = static_cast<std::size_t>(same - buffer.shared_rows.begin());
-    buffer.shared_weights.resize(std::max(buffer.shared_weights.size(), place + 1), 1.0F);
-    buffer.shared_weights[place] += 1.0F;
+    buffer.shared_weights.resize(std::max(buffer.shared_weights.size(), same + 1), 1.0F);
+    buffer.shared_weights[same] += 1.0F;
   }
+  return place;
 }
 
 void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stream) const {
@@ -58,24 +58,28 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   buffer.draws.resize(buffer.targets.size() * negatives);
   for (WordId& draw : buffer.draws) draw = noise_->draw(stream);
 
-  buffer.shared_offsets.push_back(0);
-  const std::size_t most = buffer.targets.size() * (negatives + 1);
-  buffer.shared_rows.reserve(most);
-  buffer.shared_labels.reserve(most);
-  for (std::size_t g = 0; g < buffer.targets.size(); ++g) {
+  // Room for all, cut at the end: a store costs less than a push that may grow.
+  const std::size_t groups = buffer.targets.size();
+  buffer.shared_rows.resize(groups * (negatives + 1));
+  buffer.shared_labels.assign(groups * (negatives + 1), 0.0F);
+  buffer.shared_offsets.resize(groups + 1);
+  buffer.shared_offsets[0] = 0;
+  std::size_t place = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
     const WordId target = buffer.targets[g];
     const std::span<WordId> draws = std::span(buffer.draws).subspan(g * negatives, negatives);
-    buffer.shared_rows.push_back(row_of(target));
-    buffer.shared_labels.push_back(1.0F);
+    buffer.shared_labels[place] = 1.0F;
+    buffer.shared_rows[place++] = row_of(target);
     if (all_distinct(target, draws)) {
-      for (const WordId draw : draws) buffer.shared_rows.push_back(row_of(draw));
-      buffer.shared_labels.resize(buffer.shared_rows.size(), 0.0F);
+      for (const WordId draw : draws) buffer.shared_rows[place++] = row_of(draw);
     } else {
-      add_merged(target, draws, buffer, stream);
+      place = add_merged(target, draws, place, buffer, stream);
     }
-    buffer.shared_offsets.push_back(static_cast<std::int64_t>(buffer.shared_rows.size()));
+    buffer.shared_offsets[g + 1] = static_cast<std::int64_t>(place);
   }
-  if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(buffer.shared_rows.size(), 1.0F);
+  buffer.shared_rows.resize(place);
+  buffer.shared_labels.resize(place);
+  if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(place, 1.0F);
 }
 
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const HuffmanTree& tree) : tree_(&tree) {

@@ -82,7 +82,7 @@ void Vocabulary::check_offsets() const {
 void Vocabulary::fill_slots() {
   slots_.assign(size() + size() / 2 + 1, Slot{0, kUnknownWord});
   for (std::size_t i = 0; i < size(); ++i) {
-    const std::uint64_t hash = hash_word(words_[i]);
+    const std::uint64_t hash = hash_exact(words_[i]).hash;
     std::size_t slot = slot_of(hash);
     while (slots_[slot].id != kUnknownWord) {
       const Slot& other = slots_[slot];
@@ -96,12 +96,11 @@ void Vocabulary::fill_slots() {
   }
 }
 
-WordId Vocabulary::find(std::string_view word, std::uint64_t hash) const {
-  std::size_t slot = slot_of(hash);
-  while (slots_[slot].id != kUnknownWord) {
-    if (slots_[slot].tag == static_cast<std::uint32_t>(hash) && this->word(slots_[slot].id) == word)
-      return slots_[slot].id;
-    if (++slot == slots_.size()) slot = 0;
+WordId Vocabulary::find(const HashedWord& word) const {
+  for (std::size_t slot = slot_of(word.hash); slots_[slot].id != kUnknownWord;
+       slot = slot + 1 < slots_.size() ? slot + 1 : 0) {
+    const auto [tag, id] = slots_[slot];
+    if (tag == static_cast<std::uint32_t>(word.hash) && this->word(id) == word.view()) return id;
   }
   return kUnknownWord;
 }

@@ -6,9 +6,7 @@ namespace hogvec {
 std::int32_t WordTable::find(const HashedWord& word) const {
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = word.hash >> shift_; slots_[i].id >= 0; i = (i + 1) & mask) {
-    const Slot& slot = slots_[i];
-    if (slot.key == word.key && slot.length == kind_of(word) && (word.length <= 8 || words_[slot.id] == word.view()))
-      return slot.id;
+    if (is_at(slots_[i], word)) return slots_[i].id;
   }
   return -1;
 }
@@ -19,7 +17,7 @@ std::int32_t WordTable::insert(std::size_t slot, const HashedWord& word, std::in
   const auto id = static_cast<std::int32_t>(size());
   words_.append(word.view());
   counts_.push_back(count);
-  slots_[slot] = {word.key, id, kind_of(word)};
+  slots_[slot] = {key_of(word), id, length_of(word)};
   if (size() > slots_.size() / 8 * 5) grow();
   return id;
 }
@@ -30,7 +28,7 @@ void WordTable::grow() {
   --shift_;
   for (const Slot& slot : slots_) {
     if (slot.id < 0) continue;
-    std::size_t i = (slot.length > 8 ? slot.key : hash_short_word(slot.key, slot.length)) >> shift_;
+    std::size_t i = (slot.length > 8 ? slot.key : hash_ends(slot.key, slot.key, slot.length)) >> shift_;
     while (slots[i].id >= 0) i = (i + 1) & mask;
     slots[i] = slot;
   }

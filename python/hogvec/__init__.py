@@ -13,7 +13,7 @@ from __future__ import annotations
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.info import info
-from hogvec.keyed_vectors import KeyedVectors
+from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import HierarchicalSoftmax, NegativeSampling
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD
@@ -32,6 +32,7 @@ __all__ = [
     "HuffmanTree",
     "KeyedVectors",
     "NegativeSampling",
+    "Neighbor",
     "Progress",
     "SkipGram",
     "Trainer",

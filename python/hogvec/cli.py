@@ -163,7 +163,9 @@ def _add_train(commands: Any) -> None:
     loss.add_argument("--negatives", type=int, metavar="N", help="for ns: words drawn for each target (default: 5)")
     loss.add_argument("--power", type=float, metavar="P", help="for ns: they are drawn by count**P (default: 0.75)")
     vocabulary = parser.add_argument_group("vocabulary")
-    vocabulary.add_argument("--min-count", type=int, metavar="N", help="leave out words that are rarer (default: 5)")
+    vocabulary.add_argument(
+        "--min-count", type=int, default=5, metavar="N", help="leave out words that are rarer (default: 5)"
+    )
     vocabulary.add_argument("--max-vocab", type=int, metavar="N", help="keep the N most frequent words (default: all)")
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, default=5, metavar="N", help="passes over the text (default: 5)")
@@ -244,7 +246,7 @@ def _add_demo(commands: Any) -> None:
         "demo",
         _demo,
         help="train on the English inside the standard library and draw a map of its words",
-        example="hogvec demo --output-dir /tmp",
+        example="hogvec demo --output-dir maps",
     )
     parser.add_argument("--output-dir", default=".", metavar="DIR", help="where its two files go (default: here)")
     parser.add_argument("--threads", type=int, metavar="N", help="default: the cores this process may use")
@@ -261,17 +263,18 @@ def _add_vectors(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     trainer, settings = _trainer(options)
     kind = _format(options.output)
-    _check_outputs([options.output] if options.report is None else [options.output, options.report])
-    _check_no_text_is_lost(options.output, kind, options.inputs)
+    outputs = [options.output] if options.report is None else [options.output, options.report]
+    _check_outputs(outputs)
+    _check_nothing_is_lost(outputs, options.inputs, kind)
     for path in options.inputs:
         with open(path, "rb"):  # before the time it takes to read the others
             pass
 
     from hogvec.corpus import Corpus
 
-    progress = None if _has_terminal() and not options.quiet else False
+    progress = False if options.quiet else None
     limits = _given(min_count=options.min_count, max_size=options.max_vocab)
-    corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress is None, **limits)
+    corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress, **limits)
     start = time.perf_counter()
     vectors = trainer.fit(corpus, epochs=options.epochs, progress=progress)
     seconds = {**corpus.seconds, "training": time.perf_counter() - start}
@@ -310,10 +313,11 @@ def _trainer(options: argparse.Namespace) -> tuple[Trainer, dict[str, Any]]:
         trainer = Trainer(architecture, loss, optimizer, threads=options.threads, seed=options.seed)
     except (TypeError, ValueError) as error:
         raise _ArgumentError(str(error)) from None
-    kept = ("inputs", "output", "model", "loss", "min_count", "max_vocab", "epochs", "threads", "seed")
+    kept = ("inputs", "output", "model", "loss", "min_count", "max_vocab", "epochs")
     settings = {name: getattr(options, name) for name in kept}
-    for part in (architecture, loss, optimizer):
+    for part in (architecture, loss):
         settings |= dataclasses.asdict(part)
+    settings |= {"learning_rate": trainer.learning_rate, "threads": trainer.threads, "seed": trainer.seed}
     return trainer, settings
 
 
@@ -347,8 +351,8 @@ def _print_summary(options: argparse.Namespace, report: dict[str, Any], vectors:
     rows = [
         ("read", f"{report['raw_words']:,} words in {reading:.1f} s"),
         ("vocabulary", f"{len(vectors):,} words"),
-        ("trained", f"{len(losses)} epochs in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
-        ("loss", f"{losses[0]:.4f} in the first epoch, {losses[-1]:.4f} in the last"),
+        ("trained", f"in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
+        ("loss", f"{losses[-1]:.4f} in epoch {len(losses)}, {losses[0]:.4f} in epoch 1"),
         ("memory", f"{report['peak_memory_bytes'] / 2**20:,.0f} MiB at most"),
         ("vectors", options.output),
     ]
@@ -503,19 +507,10 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    import platform
-
-    import numpy
-
     from hogvec.info import info
 
-    facts = {
-        **info(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "numpy": numpy.__version__,
-    }
     rows = []
-    for name, value in facts.items():
+    for name, value in info().items():
         text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
         rows.append((name.replace("_", " "), text))
     _print_pairs(rows)
@@ -580,13 +575,15 @@ def _check_outputs(paths: Sequence[str]) -> None:
             raise OSError(error.errno, f"cannot write here: {error.strerror}", path) from None
 
 
-def _check_no_text_is_lost(output: str, kind: str, inputs: Sequence[str]) -> None:
-    """Raise if OUTPUT is a text to train on: the name of the output was forgotten."""
-    if not os.path.exists(output):
-        return
-    if any(os.path.exists(path) and os.path.samefile(path, output) for path in inputs):
-        raise _ArgumentError(f"{output} is an input and the output")
-    if kind == "text":
+def _check_nothing_is_lost(outputs: Sequence[str], inputs: Sequence[str], kind: str) -> None:
+    """Raise if a file would be written over another, or over a text: the name of the output was forgotten."""
+    named = {os.path.realpath(path) for path in inputs}
+    for path in outputs:
+        if os.path.realpath(path) in named:
+            raise _ArgumentError(f"{path} is named twice, once to be written")
+        named.add(os.path.realpath(path))
+    output = outputs[0]
+    if kind == "text" and os.path.isfile(output):
         with (gzip.open if output.lower().endswith(".gz") else open)(output, "rb") as file:
             first = file.readline(100)
         if first and not re.fullmatch(rb"\d+ \d+\s*", first):
@@ -601,10 +598,6 @@ def _check_at_least_one(name: str, value: int) -> None:
 def _given(**settings: Any) -> dict[str, Any]:
     """Leave out what was not given: the library knows the defaults."""
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def _has_terminal() -> bool:
-    return sys.stderr.isatty()
 
 
 def _print_pairs(rows: Sequence[tuple[str, str]]) -> None:

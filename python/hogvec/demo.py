@@ -37,6 +37,7 @@ _SHOWN = (
     "red",
     "path",
 )
+_EPOCHS = 30  # many, for little text
 _VECTORS, _MAP = "hogvec-demo.safetensors", "hogvec-demo.html"
 
 # Tests say little in English and take long to parse; character tables and the files of other projects say nothing.
@@ -80,29 +81,29 @@ def run_demo(folder: str | Path = ".", *, threads: int | None = None, progress: 
     vectors_path, map_path = Path(folder) / _VECTORS, Path(folder) / _MAP
     if not Path(folder).is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    python = f"Python {platform.python_version()}"
+    python = "Python " + ".".join(platform.python_version_tuple()[:2])
     print(f"Reading the language reference, docstrings and comments of {python} ...", flush=True)
     text = standard_library_text()
     corpus = Corpus.from_sequences(text, min_count=8)
     print(f"{corpus.raw_words:,} words, {corpus.num_rows:,} different ones that occur at least 8 times.")
 
     trainer = Trainer(
-        SkipGram(dim=64, window=8, subsample=3e-4),  # rather topical neighbours, from little text
+        SkipGram(dim=64, window=5, subsample=1e-4),
         NegativeSampling(negatives=5),
         SGD(learning_rate=0.05),
         threads=threads,
         seed=1,
     )
     start = time.perf_counter()
-    print("Training 20 epochs of skip-gram with negative sampling ...", flush=True)
-    vectors = trainer.fit(corpus, epochs=20, progress=progress)
+    print(f"Training {_EPOCHS} epochs of skip-gram with negative sampling ...", flush=True)
+    vectors = trainer.fit(corpus, epochs=_EPOCHS, progress=progress)
     seconds = time.perf_counter() - start
-    print(f"Done in {seconds:.1f} s, {20 * corpus.raw_words / seconds:,.0f} words per second.\n")
+    print(f"Done in {seconds:.1f} s, {_EPOCHS * corpus.raw_words / seconds:,.0f} words per second.\n")
     _print_neighbors(vectors)
 
     vectors.save(vectors_path)
     print("\nDrawing the map ...", flush=True)
-    write_word_map(vectors, map_path, title=f"The English of {python}")
+    write_word_map(vectors, map_path, title=f"English in {python}")
     print(f"  {vectors_path}  the vectors")
     print(f"  {map_path}  the map: open it in a browser\n")
     print("Try next:")

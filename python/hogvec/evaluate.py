@@ -16,16 +16,11 @@ from hogvec._cosine import UnitRows
 from hogvec._validate import check_int
 from hogvec.vocabulary import Vocabulary
 
-__all__ = [
-    "AnalogyReport",
-    "AnalogyScore",
-    "SimilarityReport",
-    "evaluate_analogies",
-    "evaluate_similarity",
-]
+__all__ = ["AnalogyReport", "AnalogyScore", "SimilarityReport", "evaluate_analogies", "evaluate_similarity"]
 
 _SCORES = 1 << 24  # float32 cosines held at once: 64 MB
 _QUESTIONS = 1 << 14  # questions answered at once: at most four times as many words
+_WORDS = 1 << 16  # words of the vocabulary looked at at once
 _BLOCK = 1 << 18  # sums of three cosines held at once: they should stay in the cache
 
 
@@ -164,8 +159,9 @@ def evaluate_analogies(
     O. Levy, Y. Goldberg. Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL 2014. (3CosAdd)
     """
     names, section_of, questions = _read_questions(path)
-    lookup = _Lookup(vocabulary, restrict_vocab, case_insensitive)
-    ids = lookup.ids([word for question in questions for word in question]).reshape(-1, 4)
+    words = [word for question in questions for word in question]
+    lookup = _Lookup(vocabulary, words, restrict_vocab, case_insensitive)
+    ids = lookup.ids(words).reshape(-1, 4)
     answered = np.all(ids >= 0, axis=1)
     correct = np.zeros(len(ids), dtype=bool)
     correct[answered] = _answers_are_right(rows, lookup, ids[answered])
@@ -218,8 +214,8 @@ def evaluate_similarity(
         A line is not two words and a finite score, or there is no pair; `restrict_vocab` is below 1.
     """
     pairs, scores = _read_pairs(path)
-    lookup = _Lookup(vocabulary, restrict_vocab, case_insensitive)
-    ids = lookup.ids([word for pair in pairs for word in pair]).reshape(-1, 2)
+    words = [word for pair in pairs for word in pair]
+    ids = _Lookup(vocabulary, words, restrict_vocab, case_insensitive).ids(words).reshape(-1, 2)
     answered = np.all(ids >= 0, axis=1)
     left, right = rows.rows(ids[answered, 0]), rows.rows(ids[answered, 1])
     cosines = np.einsum("ij,ij->i", left, right)
@@ -232,9 +228,11 @@ def evaluate_similarity(
 
 
 class _Lookup:
-    """Ids of words among the first `restrict_vocab`, and which of those count as the same word."""
+    """Ids of `asked` words among the first `restrict_vocab`, and which words count as the same as one of them."""
 
-    def __init__(self, vocabulary: Vocabulary, restrict_vocab: int | None, case_insensitive: bool) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, asked: list[str], restrict_vocab: int | None, case_insensitive: bool
+    ) -> None:
         self.size = len(vocabulary)
         if restrict_vocab is not None:
             self.size = min(self.size, check_int("restrict_vocab", restrict_vocab, minimum=1, maximum=2**63 - 1))
@@ -242,16 +240,25 @@ class _Lookup:
         self._upper: dict[str, int] | None = None
         self.first = np.arange(self.size, dtype=np.int32)  # (size,) the first word that is the same as word i
         if case_insensitive:
-            folded = [word.upper() for word in islice(vocabulary, self.size)]
-            self._upper = dict(zip(reversed(folded), range(self.size - 1, -1, -1), strict=True))
-            self.first = np.fromiter(map(self._upper.__getitem__, folded), np.int32, self.size)
+            self._upper = dict.fromkeys(map(str.upper, asked), -1)
+            self._find_upper(self._upper)
         self._by_first = np.argsort(self.first, kind="stable")
         self._sorted = self.first[self._by_first]
 
+    def _find_upper(self, upper: dict[str, int]) -> None:
+        """Go through the vocabulary once; only words that were asked for leave a trace."""
+        words = iter(self._vocabulary)
+        for start in range(0, self.size, _WORDS):
+            folded = list(map(str.upper, islice(words, min(_WORDS, self.size - start))))
+            for place in np.flatnonzero(np.fromiter(map(upper.__contains__, folded), bool, len(folded))).tolist():
+                if upper[folded[place]] < 0:
+                    upper[folded[place]] = start + place
+                self.first[start + place] = upper[folded[place]]
+
     def ids(self, words: list[str]) -> NDArray[np.int32]:
-        """(len(words),) with -1 for words that are not there."""
+        """(len(words),) with -1 for words that are not there; `words` are of those asked for."""
         if self._upper is not None:
-            return np.array([self._upper.get(word.upper(), -1) for word in words], dtype=np.int32)
+            return np.array([self._upper[word.upper()] for word in words], dtype=np.int32)
         ids = self._vocabulary.ids(words)
         return np.where(ids < self.size, ids, np.int32(-1))
 

@@ -44,8 +44,8 @@ class KeyedVectors:
 
     Parameters
     ----------
-    vocabulary : Vocabulary
-        The words; word i has row i.
+    vocabulary : Vocabulary or None
+        The words; word i has row i. None, for rows that are ids without words: the word of row i is ``str(i)``.
     vectors : ndarray of float32, shape (n, dim)
         Used in place, never copied: the rows may lie apart (any row stride), the values of a row may not.
 
@@ -68,7 +68,9 @@ class KeyedVectors:
     [('queen', 0.997)]
     """
 
-    def __init__(self, vocabulary: Vocabulary, vectors: NDArray[np.float32]) -> None:
+    def __init__(self, vocabulary: Vocabulary | None, vectors: NDArray[np.float32]) -> None:
+        if vocabulary is None:
+            vocabulary = Vocabulary.from_words(map(str, range(len(vectors))))
         if not isinstance(vocabulary, Vocabulary):
             raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
         if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
@@ -204,19 +206,20 @@ class KeyedVectors:
             return np.empty((0, self.dim)), []
         items = [given] if isinstance(given, str) else given
         if not isinstance(items, (list, tuple)) or not any(isinstance(item, str) for item in items):
-            return self._vectors_of(name, items), []
+            return unit(self._vectors_of(name, items)), []
         ids = self._ids([item for item in items if isinstance(item, str)])
         rows = iter(self._unit().rows(ids))
-        parts = [next(rows)[None] if isinstance(item, str) else self._vectors_of(name, item) for item in items]
+        parts = [next(rows)[None] if isinstance(item, str) else unit(self._vectors_of(name, item)) for item in items]
         return np.concatenate(parts), ids.tolist()
 
-    def _vectors_of(self, name: str, given: Any) -> NDArray[np.float64]:
+    def _vectors_of(self, name: str, given: Any) -> NDArray[Any]:
+        """Return the given vectors as an array (k, dim)."""
         array = np.asarray(given)
         if array.dtype.kind not in "fiu":
             raise TypeError(f"{name} must hold words or vectors of numbers, got {given!r:.80}")
         if array.ndim not in (1, 2) or array.shape[-1] != self.dim:
             raise ValueError(f"{name} must hold vectors of {self.dim} values, got the shape {array.shape}")
-        return unit(np.atleast_2d(array))
+        return np.atleast_2d(array)
 
     def similar_by_vector(
         self, vectors: ArrayLike, topn: int = 10, restrict_vocab: int | None = None
@@ -246,18 +249,17 @@ class KeyedVectors:
         return found[0] if np.ndim(vectors) == 1 else found
 
     def _neighbors(
-        self, queries: NDArray[np.float64], topn: int, restrict_vocab: int | None, excluded: list[int]
+        self, queries: NDArray[Any], topn: int, restrict_vocab: int | None, excluded: list[int]
     ) -> list[list[Neighbor]]:
         topn = check_int("topn", topn, minimum=1, maximum=2**63 - 1)
         among = self._restricted(restrict_vocab)
         rows = self._unit()
-        queries = unit(queries)
         excluded = [id for id in set(excluded) if id < among]
         count = min(topn, among - len(excluded))
         found = []
-        step = max(1, _SCORES // max(1, among))
+        step = max(1, _SCORES // max(among, _SCORES // 4096))
         for start in range(0, len(queries), step):
-            block = queries[start : start + step]
+            block = unit(queries[start : start + step])
             scores = rows.scores(block.astype(np.float32), 0, among)
             scores[:, excluded] = -np.inf
             for query, row in zip(block, scores, strict=True):

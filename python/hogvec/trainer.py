@@ -199,7 +199,6 @@ class Trainer:
         self.history: list[EpochReport] = []
         self._tables: _core.Tables | None = None
         self._vocabulary: Vocabulary | None = None
-        self._id_words: Vocabulary | None = None
         self._epochs_begun = 0
         self._result: weakref.ref[KeyedVectors] | None = None
         self._busy = threading.Lock()
@@ -267,7 +266,6 @@ class Trainer:
         check_table_memory(inputs, outputs, dim)
         self._tables = _core.Tables(inputs, outputs, dim, self.seed)
         self._vocabulary = corpus.vocabulary if corpus is not None else None
-        self._id_words = None
         self._epochs_begun = 0
         self._result = None
         self.history = []
@@ -458,12 +456,7 @@ class Trainer:
         return groups
 
     def _vectors(self, corpus: Corpus) -> KeyedVectors:
-        vocabulary = corpus.vocabulary
-        if vocabulary is None:
-            if self._id_words is None:
-                self._id_words = Vocabulary.from_words(str(number) for number in range(corpus.num_rows))
-            vocabulary = self._id_words
-        vectors = KeyedVectors(vocabulary, self.input_table)
+        vectors = KeyedVectors(corpus.vocabulary, self.input_table)
         self._result = weakref.ref(vectors)
         return vectors
 

@@ -46,8 +46,8 @@ def write_word2vec_format(
 
 @contextlib.contextmanager
 def _compressed(path: str | os.PathLike[str], file: BinaryIO) -> Iterator[BinaryIO]:
-    if _is_gzip(path):  # without a name and a time, so that equal vectors make equal files
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as out:
+    if _is_gzip(path):  # no name and no time: equal vectors make equal files; higher levels take long and gain little
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=3, fileobj=file, mtime=0) as out:
             yield cast(BinaryIO, out)
     else:
         yield file

@@ -217,7 +217,8 @@ def _quantised(points: Floats) -> NDArray[np.int16]:
     """Centre and scale the points (n, 2) to the range of 16 bit integers, both axes by the same factor."""
     low, high = points.min(axis=0), points.max(axis=0)
     half = (high - low).max() / 2
-    return np.rint((points - (low + high) / 2) * (32767 / half if half > 0 else 0)).astype(np.int16)
+    scaled = np.rint((points - (low + high) / 2) * (32767 / half if half > 0 else 0))
+    return np.asarray(scaled, dtype=np.int16)
 
 
 def _base64(array: NDArray[Any], dtype: str) -> str:

@@ -17,9 +17,8 @@ pytestmark = pytest.mark.usefixtures("x86_64_linux")
 
 TRAIN = """
 import hogvec, numpy
-ids = numpy.arange(400, dtype=numpy.int32) % 20
-corpus = hogvec.Corpus.from_ids(ids, numpy.array([0, 400], dtype=numpy.int64))
-trainer = hogvec.Trainer(hogvec.SkipGram(dim=20, subsample=None), hogvec.NegativeSampling(), threads=2, seed=1)
+corpus = hogvec.Corpus.from_sequences([list("abcdefghijklmnop")] * 25, min_count=1)
+trainer = hogvec.Trainer(hogvec.SkipGram(dim=20, subsample=0), hogvec.NegativeSampling(), threads=2, seed=1)
 trainer.fit(corpus, epochs=1, progress=False)
 assert numpy.isfinite(trainer.input_table).all() and trainer.output_table.any()
 """
@@ -41,9 +40,11 @@ def test_the_extension_links_only_the_platforms_libraries() -> None:
 
 
 def test_the_extension_exports_only_its_initialiser() -> None:
-    # Anything else could be taken from, or given to, another extension of the process.
+    # Weak symbols are templates of the standard library, which gives them default visibility.
     lines = run_tool("nm", "--dynamic", "--defined-only", _core.__file__).splitlines()
-    assert [line.split()[-1] for line in lines] == ["PyInit__core"]
+    symbols = [line.split()[-2:] for line in lines]
+    assert [name for kind, name in symbols if kind not in "WVu"] == ["PyInit__core"]
+    assert not [name for _, name in symbols if "6hogvec" in name]
 
 
 def test_importing_and_training_leave_denormal_numbers_alone(run_python: Run) -> None:
@@ -70,11 +71,9 @@ assert not failed, failed
     ("cpu", "expected"), [("Nehalem", ["baseline"]), ("Haswell", ["baseline", "avx2"])], ids=["Nehalem", "Haswell"]
 )
 def test_an_emulated_processor_gets_the_kernels_it_can_run(run_python: Run, cpu: str, expected: list[str]) -> None:
-    chosen, available = chosen_and_available(run_python(CHOICE, cpu=cpu))
-    assert sorted(available) == sorted(expected)
+    chosen, available = chosen_and_available(run_python(CHOICE + TRAIN, cpu=cpu))
+    assert available == expected
     assert chosen == expected[-1]
-    result = run_python(TRAIN, cpu=cpu)
-    assert result.returncode == 0, result.stderr
 
 
 def test_every_available_instruction_set_can_be_forced(run_python: Run) -> None:
@@ -82,7 +81,7 @@ def test_every_available_instruction_set_can_be_forced(run_python: Run) -> None:
     assert best in available
     assert "baseline" in available
     for isa in available:
-        chosen, unchanged = chosen_and_available(run_python(CHOICE + "\n" + TRAIN, isa=isa))
+        chosen, unchanged = chosen_and_available(run_python(CHOICE + TRAIN, isa=isa))
         assert chosen == isa
         assert unchanged == available
 

@@ -171,11 +171,11 @@ def test_train_sums_up_what_it_did(text: Path, tmp_path: Path, capsys: pytest.Ca
 
 def test_min_count_and_max_vocab_bound_the_vocabulary(text: Path, tmp_path: Path) -> None:
     out = tmp_path / "v.safetensors"
-    assert main(["train", str(text), str(out), "--max-vocab", "5", "--dim", "4", "--quiet"]) == 0
+    assert main(["train", str(text), str(out), "--max-vocab", "5", "--subsample", "0", "--quiet"]) == 0
     assert len(hogvec.KeyedVectors.load(out)) == 5
     rare = tmp_path / "rare.txt"
     rare.write_text("often " * 10 + "seldom " * 3 + "again " * 10)
-    assert main(["train", str(rare), str(out), "--min-count", "4", "--dim", "4", "--quiet"]) == 0
+    assert main(["train", str(rare), str(out), "--min-count", "4", "--subsample", "0", "--quiet"]) == 0
     assert list(hogvec.KeyedVectors.load(out)) == ["often", "again"]
 
 
@@ -261,7 +261,9 @@ def test_a_forgotten_output_does_not_cost_the_last_input(
     last = write_text(tmp_path / "last.txt")
     before = last.read_bytes()
     assert "does not hold vectors" in fails(capsys, 2, "train", text, last)
-    assert "is an input and the output" in fails(capsys, 2, "train", last, last)
+    assert "last.txt is named twice" in fails(capsys, 2, "train", last, last)
+    assert "last.txt is named twice" in fails(capsys, 2, "train", last, tmp_path / "v.bin", "--report", last)
+    assert "v.bin is named twice" in fails(capsys, 2, "train", last, tmp_path / "v.bin", "--report", tmp_path / "v.bin")
     zipped = tmp_path / "last.txt.gz"
     zipped.write_bytes(gzip.compress(before))
     assert "does not hold vectors" in fails(capsys, 2, "train", text, zipped)

@@ -120,7 +120,7 @@ def test_any_division_into_tiles_gives_the_answers_of_plain_arithmetic(tmp_path,
     expected = int((answers(v, ids) == ids[:, 3]).sum())
     assert expected >= 200
     assert v.evaluate_analogies(path).sections == (AnalogyScore("questions", 400, 400, expected),)
-    for name, value in {"_SCORES": 1, "_QUESTIONS": 33, "_BLOCK": 500}.items():
+    for name, value in {"_SCORES": 1, "_QUESTIONS": 33, "_BLOCK": 500, "_WORDS": 30}.items():
         monkeypatch.setattr(f"hogvec.evaluate.{name}", value)
     assert v.evaluate_analogies(path).total.correct == expected
 

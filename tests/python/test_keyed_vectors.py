@@ -123,6 +123,12 @@ def test_a_table_of_the_wrong_kind_or_shape_is_refused(vectors, error, message):
         KeyedVectors(Vocabulary.from_words(["a", "b"]), vectors)
 
 
+def test_without_a_vocabulary_the_words_are_row_numbers():
+    v = KeyedVectors(None, np.eye(12, dtype=np.float32))
+    assert v["11"][11] == 1
+    assert v.vocabulary.words == [str(i) for i in range(12)]
+
+
 def test_the_vocabulary_must_be_one():
     with pytest.raises(TypeError, match="vocabulary must be a Vocabulary, got dict"):
         KeyedVectors({"a": 0}, np.ones((1, 1), np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import hogvec
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 
 DIMS = [1, 15, 16, 17, 31, 33, 64, 100, 128, 300]
 MOST_HIDDEN, MOST_CANDIDATES = 25, 20
-HIDDEN_OF_EVERY_DIM = [0, 1, 2, 3, 4, 5, 7, 8, 13, 25]  # and all up to 25 for two of them
+# Every size up to these for dim 17; around the kernels' tiles of 2, 4 and 6 and registers of 4, 8 and 16 for others.
+SOME_HIDDEN = [0, 1, 2, 3, 4, 5, 8, 13, MOST_HIDDEN]
+SOME_CANDIDATES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 17, MOST_CANDIDATES]
 RATE = 2.0**-8
 
 # Relative to the largest entry, of order 1 at first. A score is off by some 2^-24 per addition, and a row is rounded
@@ -55,7 +58,7 @@ def train_reference(case: Case) -> Trained:
 
 
 def check(case: Case, trained: Trained, expected: Trained) -> None:
-    about = f"dim {case.input_table.shape[1]}, {case.batch}"
+    about = f"dim {case.input_table.shape[1]}, entries of groups {case.batch.group_offsets}"
     for name in ("input_table", "output_table"):
         table = getattr(expected, name)
         tolerance = TOLERANCE * max(1.0, np.abs(table).max())
@@ -67,8 +70,10 @@ def make_cases() -> list[Case]:
     """Dimensions x numbers of hidden vectors x numbers of candidates, in place and with all options in rotation."""
     cases = []
     for dim in DIMS:
-        for hidden in range(MOST_HIDDEN + 1) if dim in (17, 100) else HIDDEN_OF_EVERY_DIM:
-            sizes = {"hidden": [hidden] * (MOST_CANDIDATES + 1), "candidates": list(range(MOST_CANDIDATES + 1))}
+        every = dim == 17
+        candidates = list(range(MOST_CANDIDATES + 1)) if every else SOME_CANDIDATES
+        for hidden in range(MOST_HIDDEN + 1) if every else SOME_HIDDEN:
+            sizes = {"hidden": [hidden] * len(candidates), "candidates": candidates}
             for distinct in (True, False):
                 random = np.random.default_rng([dim, hidden, distinct])
                 input_rows, output_rows = (MOST_HIDDEN, MOST_CANDIDATES) if distinct else (12, 12)
@@ -152,3 +157,84 @@ def test_the_kernels_step_is_minus_the_difference_quotient_of_its_own_loss(dim: 
             below[table] = tables[table] - step * direction
             quotient = (loss_at(*above) - loss_at(*below)) / (2 * step)
             assert float((change * direction).sum()) == pytest.approx(-quotient, abs=2e-3)
+
+
+def test_a_learning_rate_of_zero_measures_and_changes_nothing() -> None:
+    random = np.random.default_rng(1)
+    batch = random_batch(random, hidden=[3, 2], candidates=[4, 8], input_rows=6, output_rows=6, own=True)
+    case = Case(batch, *(table.astype(np.float32) for table in make_tables(random, 6, 6, 20)), learning_rate=0.0)
+    trained = train(case)
+    np.testing.assert_array_equal(trained.input_table, case.input_table)
+    np.testing.assert_array_equal(trained.output_table, case.output_table)
+    assert trained.loss == pytest.approx(train_reference(case).loss, rel=1e-6)
+
+
+def test_scores_beyond_float32s_exponentials_train_and_measure_like_the_reference() -> None:
+    # Scores of +-200 and +-2000: exp overflows at 88. Saturated and wrong, a pair still moves by the whole rate.
+    hidden = np.array([[20.0], [-20.0], [200.0]], np.float32)
+    rows = np.array([[10.0], [-10.0]], np.float32)
+    for label in (0.0, 1.0):
+        batch = Arrays(
+            bag_rows=np.array([0, 1, 2]),
+            group_offsets=np.array([0, 3]),
+            shared_offsets=np.array([0, 2]),
+            shared_rows=np.array([0, 1]),
+            shared_labels=np.array([label, label]),
+        )
+        case = Case(batch, hidden, rows)
+        trained, expected = train(case), train_reference(case)
+        np.testing.assert_allclose(trained.input_table, expected.input_table, rtol=1e-6)
+        np.testing.assert_allclose(trained.output_table, expected.output_table, rtol=1e-6)
+        assert trained.loss == pytest.approx(expected.loss, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"bag_rows": [0, 6, 1]}, IndexError, "bag_rows must be below 6, got 6"),
+        ({"shared_rows": [5, 0]}, IndexError, "shared_rows must be below 5, got 5"),
+        ({"bag_rows": [0, -1, 1]}, IndexError, "bag_rows must be at least 0 and below 2^32, got -1"),
+        ({"group_offsets": [0, 2]}, ValueError, "group_offsets must end at 3, got 2"),
+        ({"group_offsets": [1, 3]}, ValueError, "group_offsets must start at 0, got 1"),
+        ({"group_offsets": np.zeros(0, np.int64)}, ValueError, "group_offsets must hold at least one number, got none"),
+        (
+            {"group_offsets": [0, 4, 3], "shared_offsets": [0, 1, 2]},
+            ValueError,
+            "group_offsets must not fall, got 3 after",
+        ),
+        ({"shared_offsets": [0, 1, 2]}, ValueError, "shared_offsets must have length 2, got 3"),
+        ({"shared_labels": [1.0]}, ValueError, "shared_labels must have length 2, got 1"),
+        ({"shared_weights": [1.0]}, ValueError, "shared_weights must have length 2, got 1"),
+        ({"weight": [1.0]}, ValueError, "weight must have length 3, got 1"),
+        ({"bag_weights": [1.0, 2.0]}, ValueError, "bag_weights must have length 3, got 2"),
+        ({"group_hidden": [0, 1, 3]}, IndexError, "group_hidden must be below 3, got 3"),
+        ({"bag_offsets": [0, 3, 2, 3]}, ValueError, "bag_offsets must not fall, got 2 after 3"),
+        (
+            {"own_offsets": [0, 1, 1, 1], "own_rows": [9], "own_labels": [1]},
+            IndexError,
+            "own_rows must be below 5, got 9",
+        ),
+        ({"shared_labels": [1.0, np.nan]}, ValueError, "shared_labels must be finite, got nan"),
+        ({"shared_rows": [0.0, 1.0]}, TypeError, "shared_rows must be integers, got dtype float64"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused_and_change_nothing(
+    changes: dict[str, list[float]], error: type[Exception], message: str
+) -> None:
+    arrays = {
+        "bag_rows": [0, 1, 2],
+        "group_offsets": [0, 3],
+        "shared_offsets": [0, 2],
+        "shared_rows": [0, 1],
+        "shared_labels": [1.0, 0.0],
+    }
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=8))
+    trainer.initialize(input_rows=6, output_rows=5)
+    trainer.output_table[:] = 1
+    before = trainer.input_table.copy()
+    with pytest.raises(error, match=re.escape(message)):
+        trainer.train_batch(hogvec.Batch(**{**arrays, **changes}), learning_rate=1.0)
+    np.testing.assert_array_equal(trainer.input_table, before)
+    np.testing.assert_array_equal(trainer.output_table, 1)
+    assert trainer.train_batch(hogvec.Batch(**arrays), learning_rate=1.0) > 0
+    assert np.abs(trainer.input_table[:3] - before[:3]).max() > 0.1

@@ -30,7 +30,7 @@ def test_the_wheel_knows_its_version_and_instruction_sets() -> None:
 def test_the_wheel_trains_saves_and_loads(tmp_path: Path) -> None:
     corpus = hogvec.Corpus.from_sequences(sentences(), min_count=1)
     assert len(corpus) == 8000
-    architecture = hogvec.SkipGram(dim=20, window=3, subsample=None)
+    architecture = hogvec.SkipGram(dim=20, window=3, subsample=0)
     trainer = hogvec.Trainer(architecture, hogvec.NegativeSampling(negatives=5), threads=2, seed=1)
     vectors = trainer.fit(corpus, epochs=5, progress=False)
     assert len(vectors) == 10

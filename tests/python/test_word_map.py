@@ -336,3 +336,28 @@ def test_a_finger_chooses_a_word_on_a_phone(browser: Any, page: Path, vectors: K
     visit.page.touchscreen.tap(middle[0], middle[1] + moved)
     assert visit.shown() == ("word123", neighbors_of(vectors, "word123"))
     visit.close()
+
+
+def test_two_fingers_zoom_about_their_middle(browser: Any, page: Path, vectors: KeyedVectors) -> None:
+    visit = Visit(browser, page, viewport={"width": 700, "height": 600}, has_touch=True)
+    visit.search("word123")
+    visit.page.keyboard.press("Escape")
+    before = visit.zoom()
+    x, y = visit.middle()
+    driver = visit.context.new_cdp_session(visit.page)
+    for kind, spread in (("touchStart", 40), ("touchMove", 50), ("touchMove", 80), ("touchEnd", None)):
+        points = [] if spread is None else [{"x": x - spread, "y": y}, {"x": x + spread, "y": y}]
+        driver.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    visit.painted()
+    assert visit.zoom() == pytest.approx(2 * before, rel=0.05)
+    visit.page.touchscreen.tap(x, y)  # what was between the fingers still is
+    assert visit.shown() == ("word123", neighbors_of(vectors, "word123"))
+    visit.close()
+
+
+def test_a_map_of_one_word_works(browser: Any, tmp_path: Path) -> None:
+    write_word_map(planted(1), tmp_path / "map.html")
+    visit = Visit(browser, tmp_path / "map.html", viewport={"width": 800, "height": 600})
+    visit.page.mouse.move(*visit.middle())
+    assert visit.shown() == (ODD_WORDS[0], [])
+    visit.close()

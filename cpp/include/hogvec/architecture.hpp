@@ -51,11 +51,19 @@ class WindowExamples {
     std::int32_t position;            // from the chunk's first token
   };
 
+  std::uint64_t bits_at(Position p) const;
   bool is_kept(Position p, std::uint64_t bits) const;
   void add_sequence(Position sequence_begin, Position sequence_end);
+  void add_words_before(Position sequence_begin);
+  void add_centres(Position begin, Position end, std::int32_t first_kept);
+  void add_words_after(Position begin, Position sequence_end, std::int32_t place);
+  void note_repeats();
   void add_bags(const Centre& centre, BatchBuffer& buffer) const;
+  void add_merged_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_bag(const Centre& centre, BatchBuffer& buffer) const;
+
+  static constexpr std::size_t kRemembered = 1024;
 
   CorpusView corpus_;
   WindowSettings settings_;
@@ -63,7 +71,9 @@ class WindowExamples {
   std::uint64_t key_;
   Position begin_ = 0, end_ = 0;
   std::int64_t kept_count_ = 0;
-  std::vector<RowId> kept_;
+  std::vector<RowId> kept_;             // words of the chunk that survived subsampling, and those its windows reach
+  std::vector<std::int32_t> repeats_;   // (n_kept,): latest earlier place, of any word so far, where a word may stand again
+  std::vector<std::int32_t> seen_at_;   // (kRemembered,): by a word's low bits, its last place
   std::vector<Centre> centres_;
   std::size_t next_ = 0;
 };

@@ -24,7 +24,8 @@ class NegativeSamplingObjective {
   std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
 
  private:
-  void add_merged(WordId target, std::span<WordId> draws, BatchBuffer& buffer, Stream& stream) const;
+  std::size_t add_merged(WordId target, std::span<WordId> draws, std::size_t place, BatchBuffer& buffer,
+                         Stream& stream) const;
 
   const AliasTable* noise_;
   std::int32_t negatives_;

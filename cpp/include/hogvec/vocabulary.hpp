@@ -33,24 +33,50 @@ inline std::uint64_t load_bytes(const char* p) {
   return bits;
 }
 
-// The hash of a word of at most 8 bytes, given as those bytes followed by zeros.
-inline std::uint64_t hash_short_word(std::uint64_t bits, std::size_t length) {
-  return fold_multiply(bits ^ 0xa0761d6478bd642fULL, 0xe7037ed1a0b428dbULL + (std::uint64_t{length} << 32));
+// A word with what tables need to find it.
+struct HashedWord {
+  const char* letters;
+  std::size_t length;
+  std::uint64_t first;   // its first 8 bytes and its last 8, which may overlap; both the whole word, followed by zeros,
+  std::uint64_t last;    // if it has no more than 8
+  std::uint64_t hash;
+
+  std::string_view view() const { return {letters, length}; }
+};
+
+// The hash of a word of at most 16 bytes: nothing beyond these two words of it is needed.
+inline std::uint64_t hash_ends(std::uint64_t first, std::uint64_t last, std::size_t length) {
+  return fold_multiply(first ^ 0xa0761d6478bd642fULL, last ^ (0xe7037ed1a0b428dbULL + length));
 }
 
-// The hash of a word of more than 8 bytes; the last 8 are read again, overlapping.
-inline std::uint64_t hash_long_word(const char* word, std::size_t length) {
+inline std::uint64_t hash_long(const char* letters, std::size_t length) {
   std::uint64_t hash = length;
-  for (std::size_t i = 0; i + 8 < length; i += 8)
-    hash = fold_multiply(hash ^ load_bytes(word + i), 0x8ebc6af09c88c6e3ULL);
-  return fold_multiply(hash ^ load_bytes(word + length - 8), 0x589965cc75374cc3ULL);
+  for (std::size_t i = 0; i + 8 < length; i += 8) {
+    hash = fold_multiply(hash ^ load_bytes(letters + i), 0x8ebc6af09c88c6e3ULL);
+  }
+  return fold_multiply(hash ^ load_bytes(letters + length - 8), 0x589965cc75374cc3ULL);
 }
 
-inline std::uint64_t hash_word(std::string_view word) {
-  if (word.size() > 8) return hash_long_word(word.data(), word.size());
+// Reads 8 bytes from `letters` on, be the word shorter; the length is not 0.
+inline HashedWord hash_padded(const char* letters, std::size_t length) {
+  const std::uint64_t mask = length < 8 ? ~std::uint64_t{0} >> (64 - 8 * length) : ~std::uint64_t{0};
+  const std::uint64_t first = load_bytes(letters) & mask;
+  const std::uint64_t last = load_bytes(letters + (length < 8 ? 0 : length - 8)) & mask;
+  return {letters, length, first, last, length <= 16 ? hash_ends(first, last, length) : hash_long(letters, length)};
+}
+
+// Reads the word and nothing beyond it.
+inline HashedWord hash_exact(std::string_view word) {
+  if (word.size() >= 8) return hash_padded(word.data(), word.size());
   std::uint64_t bits = 0;
   std::memcpy(&bits, word.data(), word.size());
-  return hash_short_word(bits, word.size());
+  return {word.data(), word.size(), bits, bits, hash_ends(bits, bits, word.size())};
+}
+
+// Whether the bytes at `letters`, as many as the word has and more than 8, are the word's.
+inline bool is_same(const HashedWord& word, const char* letters) {
+  if (load_bytes(letters) != word.first || load_bytes(letters + word.length - 8) != word.last) return false;
+  return word.length <= 16 || std::memcmp(letters, word.letters, word.length) == 0;
 }
 
 // Words end to end: word i is letters[offsets[i], offsets[i + 1]).
@@ -89,11 +115,10 @@ class Vocabulary {
   std::size_t size() const { return counts_.size(); }
   std::string_view word(WordId id) const { return words_[index(id)]; }
 
-  WordId find(std::string_view word) const {
-    return find(word, hash_word(word));
-  }                                                               // kUnknownWord if it is none of ours
-  WordId find(std::string_view word, std::uint64_t hash) const;   // hash == hash_word(word)
-  void prefetch(std::uint64_t hash) const { __builtin_prefetch(slots_.data() + slot_of(hash)); }
+  // kUnknownWord if the word is none of ours.
+  WordId find(std::string_view word) const { return find(hash_exact(word)); }
+  WordId find(const HashedWord& word) const;
+  void prefetch(const HashedWord& word) const { __builtin_prefetch(slots_.data() + slot_of(word.hash)); }
 
   std::span<const std::int64_t> counts() const { return counts_; }   // (n_words,)
   std::span<const char> letters() const { return words_.letters; }

@@ -1,6 +1,7 @@
 // A growing table of words and how often each occurred: what a text is counted with. Its ids are by first appearance.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -11,37 +12,6 @@
 #include "hogvec/vocabulary.hpp"
 
 namespace hogvec {
-
-// A word with what a table needs to find it. A word of at most 8 bytes is its own key, so that a slot alone tells it
-// apart; the key of a longer one is its hash.
-struct HashedWord {
-  const char* letters;
-  std::size_t length;
-  std::uint64_t key;
-  std::uint64_t hash;   // hash_word of the word
-
-  std::string_view view() const { return {letters, length}; }
-};
-
-inline HashedWord hash_long(const char* letters, std::size_t length) {
-  const std::uint64_t hash = hash_long_word(letters, length);
-  return {letters, length, hash, hash};
-}
-
-// Reads 8 bytes from `letters` on, whatever the length (not 0).
-inline HashedWord hash_padded(const char* letters, std::size_t length) {
-  if (length > 8) return hash_long(letters, length);
-  const std::uint64_t key = load_bytes(letters) & (~std::uint64_t{0} >> (64 - 8 * length));
-  return {letters, length, key, hash_short_word(key, length)};
-}
-
-// Reads the word and nothing beyond it.
-inline HashedWord hash_exact(std::string_view word) {
-  if (word.size() > 8) return hash_long(word.data(), word.size());
-  std::uint64_t key = 0;
-  std::memcpy(&key, word.data(), word.size());
-  return {word.data(), word.size(), key, hash_short_word(key, word.size())};
-}
 
 class WordTable {
  public:
@@ -55,8 +25,7 @@ class WordTable {
     for (std::size_t i = word.hash >> shift_;; i = (i + 1) & mask) {
       const Slot& slot = slots_[i];
       if (slot.id < 0) return insert(i, word, count);
-      if (slot.key == word.key && slot.length == kind_of(word) &&
-          (word.length <= 8 || words_[slot.id] == word.view())) {
+      if (is_at(slot, word)) {
         counts_[slot.id] += count;
         return slot.id;
       }
@@ -72,15 +41,22 @@ class WordTable {
 
  private:
   struct Slot {
-    std::uint64_t key;
+    std::uint64_t key;      // the letters of a word of at most 8, the hash of a longer one
     std::int32_t id;        // -1: the slot is free
-    std::uint32_t length;   // 9 stands for every length above 8
+    std::uint32_t length;   // in bytes, at most kMaxLength
   };
   static constexpr std::size_t kFirstSlots = 1024;
   static constexpr int kFirstShift = 54;
+  static constexpr std::size_t kMaxLength = 0xffffffff;   // stands for itself and all above
 
-  static std::uint32_t kind_of(const HashedWord& word) {
-    return word.length <= 8 ? static_cast<std::uint32_t>(word.length) : 9;
+  static std::uint64_t key_of(const HashedWord& word) { return word.length <= 8 ? word.first : word.hash; }
+  static std::uint32_t length_of(const HashedWord& word) {
+    return static_cast<std::uint32_t>(std::min(word.length, kMaxLength));
+  }
+  bool is_at(const Slot& slot, const HashedWord& word) const {
+    if (slot.key != key_of(word) || slot.length != length_of(word)) return false;
+    if (word.length <= 8) return true;
+    return word.length < kMaxLength ? is_same(word, words_[slot.id].data()) : words_[slot.id] == word.view();
   }
   std::int32_t insert(std::size_t slot, const HashedWord& word, std::int64_t count);
   void grow();
