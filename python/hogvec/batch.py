@@ -127,5 +127,5 @@ class Batch:
                 converted = as_floats(name, value)
             object.__setattr__(self, name, converted)
 
-    def _arrays(self) -> dict[str, NDArray[Any] | None]:
+    def _arrays(self) -> dict[str, Any]:
         return dict(vars(self))

@@ -194,7 +194,9 @@ class Trainer:
         self.architecture: Architecture = architecture
         self.loss: Loss = loss if loss is not None else NegativeSampling()
         self.optimizer = optimizer if optimizer is not None else SGD()
-        self.threads = available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+        self.threads = (
+            available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+        )
         self.seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
         self.history: list[EpochReport] = []
         self._tables: _core.Tables | None = None
@@ -223,7 +225,7 @@ class Trainer:
 
     @property
     def output_table(self) -> NDArray[np.float32]:
-        """The rows that vectors are scored against, shape (rows, dim): outputs, or inner nodes of a tree; a live view."""
+        """The rows that vectors are scored against, shape (rows, dim): outputs or inner nodes of a tree; live."""
         return self._made_tables().output
 
     def initialize(
@@ -253,7 +255,9 @@ class Trainer:
         with self._one_call():
             self._make_tables(corpus, input_rows, output_rows)
 
-    def _make_tables(self, corpus: Corpus | None, input_rows: int | None = None, output_rows: int | None = None) -> None:
+    def _make_tables(
+        self, corpus: Corpus | None, input_rows: int | None = None, output_rows: int | None = None
+    ) -> None:
         if corpus is not None:
             input_rows = check_corpus(corpus).num_rows
             if input_rows < 2:
@@ -329,8 +333,8 @@ class Trainer:
                     bar.close()
         if trained == 0:
             raise ValueError(
-                f"the corpus must hold something to train on, got no sequence with two words left after subsampling with "
-                f"subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
+                f"the corpus must hold something to train on, got no sequence with two words left after subsampling "
+                f"with subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
             )
         return self._vectors(corpus)
 
@@ -391,7 +395,9 @@ class Trainer:
     def _check_same_words(self, corpus: Corpus) -> None:
         rows = len(self._made_tables().input)
         if corpus.num_rows != rows:
-            raise ValueError(f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}")
+            raise ValueError(
+                f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}"
+            )
         mine, given = self._vocabulary, corpus.vocabulary
         if mine is not None and given is not None and mine is not given and mine != given:
             raise ValueError("the corpus must have the vocabulary of the corpus trained on before, got another one")

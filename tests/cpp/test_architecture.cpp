@@ -254,7 +254,7 @@ TEST_CASE("a word that stands twice in a window is one hidden vector of twice th
 TEST_CASE("a word is kept with probability sqrt(s / f) + s / f") {
   // Golden: a word of 1e6 in 17e6 at s = 1e-4.
   const std::vector<std::uint32_t> thresholds = keep_thresholds(std::vector<std::int64_t>{1000000, 15999990, 10, 0}, 1e-4);
-  CHECK((double{thresholds[0]} + 1) * 0x1p-32 == doctest::Approx(0.0429310563).epsilon(1e-8));
+  CHECK((static_cast<double>(thresholds[0]) + 1) * 0x1p-32 == doctest::Approx(0.0429310563).epsilon(1e-8));
   CHECK(thresholds[2] == 0xffffffffU);
   CHECK(thresholds[3] == 0xffffffffU);
   for (const std::uint32_t threshold : keep_thresholds(std::vector<std::int64_t>{5, 1000000}, 0)) CHECK(threshold == 0xffffffffU);

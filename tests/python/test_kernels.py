@@ -1,4 +1,4 @@
-"""Instruction sets: chosen by name, close to each other, and accurate where it can be measured."""
+"""Instruction sets: chosen by name, and close to each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import hogvec
 import numpy as np
 import pytest
-from hogvec import _core, reference
+from hogvec import _core
 
 AVAILABLE = hogvec.info()["available_instruction_sets"]
 
@@ -60,15 +60,6 @@ def test_an_unknown_instruction_set_is_an_error_that_lists_those_available() -> 
 def test_an_empty_name_is_no_choice() -> None:
     done = run("import hogvec; print(hogvec.info()['instruction_set'])", instruction_set="")
     assert done.stdout == f"{AVAILABLE[-1]}\n"
-
-
-@pytest.mark.parametrize("name", AVAILABLE)
-def test_elementary_functions_are_accurate(name: str) -> None:
-    x = np.linspace(-30, 30, 100_001).astype(np.float32)
-    for function in ("sigmoid", "softplus"):
-        exact = getattr(reference, function)(x)
-        found = getattr(_core, function)(x, name).astype(np.float64)
-        assert (np.abs(found - exact) <= 2 * np.spacing(exact.astype(np.float32))).all()
 
 
 def test_elementary_functions_take_only_what_they_need_not_convert() -> None:

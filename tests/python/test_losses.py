@@ -133,7 +133,11 @@ def train_epoch(**changes: Any) -> None:
     ("changes", "error", "message"),
     [
         ({"ids": np.array([0, 3], np.int32), "offsets": np.array([0, 2])}, IndexError, "ids must be below .* 3, got 3"),
-        ({"ids": np.array([0, -1], np.int32), "offsets": np.array([0, 2])}, IndexError, "ids must not be negative, got -1"),
+        (
+            {"ids": np.array([0, -1], np.int32), "offsets": np.array([0, 2])},
+            IndexError,
+            "ids must not be negative, got -1",
+        ),
         ({"ids": np.array([0, 1, 2])}, TypeError, "incompatible function arguments"),
         ({"ids": np.array([0, 9, 1, 9, 2, 9], np.int32)[::2]}, TypeError, "incompatible function arguments"),
         ({"offsets": np.array([0, 2])}, ValueError, "offsets must end at 3, got 2"),
@@ -141,7 +145,11 @@ def train_epoch(**changes: Any) -> None:
         ({"offsets": np.array([0, 3, 2, 3])}, ValueError, "offsets must not fall, got 2 after 3"),
         ({"offsets": np.array([[0, 3]])}, ValueError, "offsets must have one axis, got 2"),
         ({"counts": np.array([1, 1])}, ValueError, "counts must have one entry per row, 3, got 2"),
-        ({"objective": _core.Objective.negative_sampling(np.ones(4), 2)}, ValueError, "counts must have one entry per row"),
+        (
+            {"objective": _core.Objective.negative_sampling(np.ones(4), 2)},
+            ValueError,
+            "counts must have one entry per row",
+        ),
         ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
     ],
 )

@@ -9,8 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hogvec import CBOW, SGD, Batch, Corpus, HierarchicalSoftmax, HuffmanTree, NegativeSampling, SkipGram, Trainer
-from hogvec import reference
+from hogvec import (
+    CBOW,
+    SGD,
+    Batch,
+    Corpus,
+    HierarchicalSoftmax,
+    HuffmanTree,
+    NegativeSampling,
+    SkipGram,
+    Trainer,
+    reference,
+)
 
 # Two sequences; word 0 stands twice in some windows. Every token is kept and every window has its whole width.
 SEQUENCES = [[0, 1, 0, 2, 3], [3, 4]]
@@ -86,9 +96,7 @@ def test_an_epoch_of_cbow_is_its_definition(
         forward_scale=means if forward_mean else ones,
         backward_scale=means if backward_mean else ones,
     )
-    architecture = CBOW(
-        dim=7, window=WINDOW, subsample=0, shrink_windows=False, gradient=gradient, pooling=pooling
-    )
+    architecture = CBOW(dim=7, window=WINDOW, subsample=0, shrink_windows=False, gradient=gradient, pooling=pooling)
     check_epoch(architecture, batch)
 
 
@@ -147,9 +155,9 @@ def test_parameters_are_checked_when_they_are_given(
 
 @pytest.mark.parametrize("value", ["exactly", "", None, 1, True, ["exact"]])
 def test_choices_are_checked_when_they_are_made(value: Any) -> None:
-    with pytest.raises(ValueError, match="^gradient must be one of 'word2vec', 'exact', got "):
+    with pytest.raises(ValueError, match=r"^gradient must be one of 'word2vec', 'exact', got "):
         CBOW(gradient=value)
-    with pytest.raises(ValueError, match="^pooling must be one of 'mean', 'sum', got "):
+    with pytest.raises(ValueError, match=r"^pooling must be one of 'mean', 'sum', got "):
         CBOW(pooling=value)
 
 
