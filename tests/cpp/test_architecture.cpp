@@ -242,7 +242,8 @@ TEST_CASE("a word that stands twice in a window is one hidden vector of twice th
   corpus.offsets.push_back(5);
   WindowSettings settings;
   settings.shrink = false;
-  WindowExamples windows(corpus.view(), settings, std::vector<std::uint32_t>(4, 0xffffffffU), 1);
+  const std::vector<std::uint32_t> keep_all(4, 0xffffffffU);
+  WindowExamples windows(corpus.view(), settings, keep_all, 1);
   windows.start(0, 5);
   BatchBuffer buffer;
   REQUIRE(windows.fill(buffer, 3));   // targets 3, 3, 1
@@ -267,8 +268,8 @@ TEST_CASE("subsampling keeps the share of words that it should") {
   constexpr std::int64_t kTokens = 200000;
   const Corpus corpus = random_corpus({kTokens}, 3, 6);
   const double keep = 0.1 + 0.01;   // f = 1, s = 0.01 with the counts of a corpus of one word
-  const std::uint32_t threshold = keep_thresholds(std::vector<std::int64_t>{kTokens}, 0.01)[0];
-  WindowExamples windows(corpus.view(), {}, std::vector<std::uint32_t>(3, threshold), make_key(1, Purpose::kExample));
+  const std::vector<std::uint32_t> thresholds(3, keep_thresholds(std::vector<std::int64_t>{kTokens}, 0.01)[0]);
+  WindowExamples windows(corpus.view(), {}, thresholds, make_key(1, Purpose::kExample));
   windows.start(0, kTokens);
   const double deviation = std::sqrt(kTokens * keep * (1 - keep));
   CHECK(std::abs(static_cast<double>(windows.kept()) - kTokens * keep) < 4 * deviation);
@@ -279,10 +280,10 @@ TEST_CASE("widths are uniform from 1 to the window and differ from key to key") 
   const Corpus corpus = random_corpus({kTokens}, 1000000, 7);   // words hardly repeat
   WindowSettings settings;
   settings.cbow = true;
+  const std::vector<std::uint32_t> keep_all(1000000, 0xffffffffU);
   std::vector<std::vector<std::int64_t>> sizes;
   for (const std::uint64_t epoch : {0U, 1U}) {
-    WindowExamples windows(corpus.view(), settings, std::vector<std::uint32_t>(1000000, 0xffffffffU),
-                           make_key(1, Purpose::kExample, epoch));
+    WindowExamples windows(corpus.view(), settings, keep_all, make_key(1, Purpose::kExample, epoch));
     windows.start(10, kTokens - 10);
     BatchBuffer buffer;
     REQUIRE(windows.fill(buffer, kTokens));
@@ -303,6 +304,21 @@ TEST_CASE("widths are uniform from 1 to the window and differ from key to key") 
     CHECK(statistic < 23.5);   // chi-square with 4 degrees of freedom at 1e-4
   }
   CHECK(sizes[0] != sizes[1]);
+}
+
+TEST_CASE("a chunk that keeps nothing does not look beyond itself") {
+  // Every chunk of an endless line that drops all its words would otherwise walk back to the line's beginning: minutes.
+  constexpr std::int64_t kTokens = 1000000;
+  Corpus corpus;
+  corpus.tokens.assign(kTokens, WordId{0});
+  corpus.offsets.push_back(kTokens);
+  const std::vector<std::uint32_t> thresholds(1, 0);
+  WindowExamples windows(corpus.view(), {}, thresholds, 3);
+  BatchBuffer buffer;
+  for (const Position p : even_cuts(kTokens, 50)) {
+    windows.start(p, std::min(p + 50, kTokens));
+    CHECK_FALSE(windows.fill(buffer, 128));
+  }
 }
 
 TEST_CASE("chunks are large against the window") {

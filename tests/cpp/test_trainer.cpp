@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -29,12 +28,13 @@ namespace {
 
 constexpr int kWords = 50;
 
-// What the written-down kernels see: one group.
+// What the written-down kernels see of a group: hashes of its bags and of its candidates but the first, the target.
 struct SeenGroup {
-  std::vector<std::uint32_t> bag, candidates;
-  std::vector<float> weights;
+  std::uint64_t bags = 0, target = 0, negatives = 0;
   auto operator<=>(const SeenGroup&) const = default;
 };
+
+std::uint64_t hash(std::uint64_t so_far, std::uint64_t next) { return mix64((so_far ^ next) + kGoldenGamma); }
 
 struct SeenCall {
   double learning_rate;
@@ -51,11 +51,17 @@ void write_down(const BatchArrays& batch, const GroupSettings& settings, TableVi
   SeenCall call{double{settings.learning_rate}, settings.first_group, {}};
   for (std::int64_t g = 0; g < batch.num_groups; ++g) {
     SeenGroup group;
-    for (std::int64_t h = batch.group_offsets[g]; h < batch.group_offsets[g + 1]; ++h)
-      group.bag.push_back(static_cast<std::uint32_t>(batch.bag_rows[h]));
-    for (std::int64_t t = batch.shared_offsets[g]; t < batch.shared_offsets[g + 1]; ++t) {
-      group.candidates.push_back(static_cast<std::uint32_t>(batch.shared_rows[t]));
-      group.weights.push_back(batch.shared_weights ? batch.shared_weights[t] : 1.0F);
+    for (std::int64_t h = batch.group_offsets[g]; h < batch.group_offsets[g + 1]; ++h) {
+      const std::int64_t begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
+      const std::int64_t end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
+      for (std::int64_t e = begin; e < end; ++e) group.bags = hash(group.bags, index(batch.bag_rows[e]));
+      group.bags = hash(group.bags, batch.weight ? static_cast<std::uint64_t>(batch.weight[h]) : 1);
+    }
+    const std::int64_t target = batch.shared_offsets[g];
+    group.target = index(batch.shared_rows[target]);
+    for (std::int64_t t = target + 1; t < batch.shared_offsets[g + 1]; ++t) {
+      group.negatives = hash(group.negatives, index(batch.shared_rows[t]));
+      group.negatives = hash(group.negatives, batch.shared_weights ? static_cast<std::uint64_t>(batch.shared_weights[t]) : 1);
     }
     call.groups.push_back(group);
   }
@@ -175,32 +181,29 @@ TEST_CASE("one worker takes the same examples in the same order") {
 TEST_CASE("other seeds and epochs have other windows and other negatives") {
   Run run(shared_corpus());
   std::set<std::vector<SeenGroup>> seen;
-  for (const std::uint64_t seed : {1U, 2U, 3U}) {
-    for (const std::int64_t epoch : {0, 1, 2}) {
+  for (const std::uint64_t seed : {1U, 2U}) {
+    for (const std::int64_t epoch : {0, 1}) {
       run.settings.seed = seed;
       run.settings.epoch = epoch;
       run.train(1);
       seen.insert(run.groups());
     }
   }
-  CHECK(seen.size() == 9);
+  CHECK(seen.size() == 4);
 }
 
 TEST_CASE("no two chunks have the same negatives") {
-  // One well-known trainer seeds every thread alike. Here 32 groups in a row of one chunk never stand in another.
+  // One well-known trainer seeds every thread alike.
   Run run(shared_corpus(), 0);
   run.train(5);
-  std::map<std::vector<std::uint32_t>, int> runs;
+  std::set<std::vector<std::uint64_t>> runs;
   int chunks = 0;
   for (const SeenCall& call : seen_calls) {
     if (call.first_group != 0) continue;
     ++chunks;
-    std::vector<std::uint32_t> negatives;
-    for (std::size_t g = 0; g < 32; ++g) {
-      const auto& candidates = call.groups[g].candidates;
-      negatives.insert(negatives.end(), candidates.begin() + 1, candidates.end());
-    }
-    ++runs[negatives];
+    std::vector<std::uint64_t> negatives;
+    for (std::size_t g = 0; g < 32; ++g) negatives.push_back(call.groups[g].negatives);
+    runs.insert(negatives);
   }
   CHECK(chunks == 6);
   CHECK(runs.size() == 6);
@@ -225,7 +228,7 @@ TEST_CASE("groups are numbered through a chunk, so that every sixteenth is measu
 TEST_CASE("the learning rate falls linearly with the position, over all epochs of a run") {
   Run run(shared_corpus());
   run.settings.run_epochs = 4;
-  double last = run.settings.learning_rate;
+  double last = double{static_cast<float>(run.settings.learning_rate)};
   for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
     run.settings.run_epoch = epoch;
     const EpochProgress progress = run.train(1);
@@ -234,7 +237,7 @@ TEST_CASE("the learning rate falls linearly with the position, over all epochs o
       REQUIRE(call.learning_rate <= last);
       last = call.learning_rate;
     }
-    CHECK(progress.learning_rate == doctest::Approx(last));
+    CHECK(progress.learning_rate == doctest::Approx(last).epsilon(1e-6));
   }
   // The last batch of 128 kept words begins within 1,000 of 42,000 tokens of the end of the fourth epoch.
   CHECK(last < 0.05 * 1000 / 42000 / 4);

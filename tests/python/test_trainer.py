@@ -89,9 +89,9 @@ def run_script(script: str, **environment: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=repr)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_words_of_a_topic_become_neighbours(architecture: Any, loss: Any, threads: int, topics: Corpus) -> None:
-    # The exact gradient of a sum is that of a mean times the size of the context.
-    exact_sum = isinstance(architecture, CBOW) and (architecture.gradient, architecture.pooling) == ("exact", "sum")
-    trainer = Trainer(architecture, loss, SGD(learning_rate=0.025 if exact_sum else 0.1), threads=threads, seed=1)
+    # Sums of five rows and more are long: a step of 0.1 would overshoot.
+    rate = 0.01 if getattr(architecture, "pooling", "mean") == "sum" else 0.1
+    trainer = Trainer(architecture, loss, SGD(learning_rate=rate), threads=threads, seed=1)
     vectors = fit(trainer, topics, epochs=4).vectors
     centred = vectors - vectors.mean(axis=0)  # all words share a direction away from the noise
     directions = centred / np.linalg.norm(centred, axis=1, keepdims=True)
