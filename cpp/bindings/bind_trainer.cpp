@@ -143,6 +143,7 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
                                  std::uint64_t seed, int threads,
                                  const std::function<bool(const EpochProgress&)>& observer) {
   const ActiveCall active;
+  if (ActiveCall::exiting()) throw StateError("training must not begin while the interpreter exits");
   const Tables::Busy busy(tables);
   if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
   EpochSettings settings;
@@ -189,6 +190,7 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
                    const Optional<std::int64_t>& own_offsets, const Optional<std::uint32_t>& own_rows,
                    const Optional<float>& own_labels, double learning_rate, const std::string& instruction_set) {
   const ActiveCall active;
+  if (ActiveCall::exiting()) throw StateError("training must not begin while the interpreter exits");
   const Tables::Busy busy(tables);
   const Kernels& kernels = kernels_named(instruction_set);
   const auto rows = [](const Array<std::uint32_t>& array, const char* name) {

@@ -9,8 +9,9 @@
 namespace hogvec {
 
 namespace {
-constexpr std::size_t kCopied = 8;   // rows copied at a time
-}
+constexpr std::size_t kCopied = 8;          // rows copied at a time
+constexpr std::int32_t kMostCompared = 64;   // context words compared pair by pair; more are sorted
+}  // namespace
 
 std::int64_t chunk_tokens(const WindowSettings& settings) {
   return std::max<std::int64_t>(kChunkTokens, std::int64_t{8} * settings.window);
@@ -59,15 +60,14 @@ void WindowExamples::start(Position begin, Position end) {
 void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
   const auto first_kept = static_cast<std::int32_t>(kept_.size());
   const auto first_centre = static_cast<std::ptrdiff_t>(centres_.size());
-  const Position begin = std::max(begin_, sequence_begin);
+  Position begin = std::max(begin_, sequence_begin);
   const Position end = std::min(end_, sequence_end);
-  if (begin > sequence_begin) add_words_before(sequence_begin);
+  const bool within = begin > sequence_begin;
+  while (begin < end && !is_kept(begin, bits_at(begin))) ++begin;
+  if (begin >= end) return;   // no centre: what stands before and after the chunk, however far, does not matter
+  if (within) add_words_before(sequence_begin);
   add_centres(begin, end, first_kept);
   kept_count_ += static_cast<std::int64_t>(centres_.size()) - first_centre;
-  if (static_cast<std::ptrdiff_t>(centres_.size()) == first_centre) {   // forget what was gathered before the chunk
-    kept_.resize(static_cast<std::size_t>(first_kept));
-    return;
-  }
   if (end < sequence_end) add_words_after(end, sequence_end, centres_.back().place);
 
   const auto last_kept = static_cast<std::int32_t>(kept_.size());
@@ -164,6 +164,7 @@ void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
 // A word that stands twice is one bag of twice the weight, which is the exact gradient, since both would be scored
 // against the same candidates.
 void WindowExamples::add_merged_bags(const Centre& centre, BatchBuffer& buffer) const {
+  if (centre.end - centre.begin > kMostCompared) return add_sorted_bags(centre, buffer);
   const std::size_t first = buffer.bag_rows.size();
   for (std::int32_t i = centre.begin; i < centre.end; ++i) {
     if (i == centre.place) continue;
@@ -177,6 +178,25 @@ void WindowExamples::add_merged_bags(const Centre& centre, BatchBuffer& buffer) 
     buffer.weight.resize(std::max(buffer.weight.size(), h + 1), 1.0F);
     buffer.weight[h] += 1.0F;
   }
+}
+
+void WindowExamples::add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const {
+  const std::size_t first = buffer.bag_rows.size();
+  const auto kept = kept_.begin();
+  buffer.bag_rows.insert(buffer.bag_rows.end(), kept + centre.begin, kept + centre.place);
+  buffer.bag_rows.insert(buffer.bag_rows.end(), kept + centre.place + 1, kept + centre.end);
+  std::sort(buffer.bag_rows.begin() + static_cast<std::ptrdiff_t>(first), buffer.bag_rows.end());
+  buffer.weight.resize(first, 1.0F);
+  std::size_t last = first;   // one past the last distinct row
+  for (std::size_t i = first; i < buffer.bag_rows.size(); ++i) {
+    if (last > first && buffer.bag_rows[i] == buffer.bag_rows[last - 1]) {
+      buffer.weight.back() += 1.0F;
+      continue;
+    }
+    buffer.bag_rows[last++] = buffer.bag_rows[i];
+    buffer.weight.push_back(1.0F);
+  }
+  buffer.bag_rows.resize(last);
 }
 
 // CBOW: the context is one bag.

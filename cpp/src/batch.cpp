@@ -129,6 +129,9 @@ void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_r
   if (!batch.own_offsets.empty()) check_offsets(batch.own_offsets, batch.own_rows.size(), "own_offsets");
   if (batch.own_offsets.empty()) check_length(batch.own_rows.size(), 0, "own_rows without own_offsets");
   check_length(batch.own_labels.size(), batch.own_rows.size(), "own_labels");
+  for (const float w : batch.shared_weights) {   // equal rows become one of their total weight: it must not cancel
+    if (!(w >= 0)) throw ValueError("shared_weights must not be negative, got " + std::to_string(w));
+  }
   check_rows(batch.bag_rows, input_rows, "bag_rows");
   check_rows(batch.shared_rows, output_rows, "shared_rows");
   check_rows(batch.own_rows, output_rows, "own_rows");

@@ -85,6 +85,8 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const HuffmanTree& tree) : tree_(&tree) {
   labels_.reserve(tree.codes.size());
   for (const std::uint8_t code : tree.codes) labels_.push_back(code == 0 ? 1.0F : 0.0F);
+  for (std::size_t w = 0; w + 1 < tree.offsets.size(); ++w)
+    most_candidates_ = std::max(most_candidates_, tree.offsets[w + 1] - tree.offsets[w]);
 }
 
 void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) const {

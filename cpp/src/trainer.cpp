@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <condition_variable>
+#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -19,11 +21,18 @@ namespace hogvec {
 
 namespace {
 
-// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small.
-std::size_t batch_groups(const WindowSettings& settings) {
-  constexpr std::size_t kMostGroups = 128;
-  constexpr std::size_t kMostRows = 65536;
-  return std::clamp<std::size_t>(kMostRows / (2 * static_cast<std::size_t>(settings.window)), 1, kMostGroups);
+// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a worker
+// hears of a stop within a fraction of a second.
+std::size_t batch_groups(const EpochSettings& settings) {
+  constexpr std::int64_t kMostGroups = 128;
+  constexpr std::int64_t kMostRows = 65536;
+  constexpr std::int64_t kMostProducts = std::int64_t{1} << 26;   // of two floats, in the scores
+  const std::int64_t rows = 2 * std::int64_t{settings.architecture.window};
+  const std::int64_t candidates =
+      std::visit([](const auto& objective) { return objective.most_candidates(); }, *settings.objective);
+  const std::int64_t products = rows * std::max<std::int64_t>(candidates, 1);
+  const std::int64_t groups = std::min(kMostRows / rows, kMostProducts / settings.input.stride / products);
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(groups, 1, kMostGroups));
 }
 
 // What one worker has done, on cache lines of its own; the watcher adds up.
@@ -50,9 +59,19 @@ void add(std::atomic<T>& counter, T value) {   // one writer: no read-modify-wri
   counter.store(counter.load(std::memory_order_relaxed) + value, std::memory_order_relaxed);
 }
 
-std::string diverged(const EpochSettings& settings, double learning_rate) {
-  return "the loss must stay finite, got a loss that is not in epoch " + std::to_string(settings.epoch + 1) +
-         " at learning rate " + std::to_string(learning_rate) + ": use a lower learning rate";
+StateError diverged(const char* what, const EpochSettings& settings, double learning_rate) {
+  char rate[32];
+  std::snprintf(rate, sizeof rate, "%g", learning_rate);
+  return StateError(std::string("the ") + what + " must stay finite, got a value that is not in epoch " +
+                    std::to_string(settings.epoch + 1) + " at learning rate " + rate + ": use a lower learning rate");
+}
+
+bool all_finite(TableView table) {
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  const auto n = static_cast<std::size_t>(table.rows * table.stride);
+  bool finite = true;
+  for (std::size_t i = 0; i < n; ++i) finite &= (std::bit_cast<std::uint32_t>(table.data[i]) & kExponent) != kExponent;
+  return finite;
 }
 
 void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& counts) {
@@ -61,7 +80,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
   WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
                           make_key(settings.seed, Purpose::kExample, epoch));
-  const std::size_t most_groups = batch_groups(settings.architecture);
+  const std::size_t most_groups = batch_groups(settings);
   BatchBuffer buffer;
   Scratch scratch;
   for (;;) {
@@ -86,7 +105,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
       scratch.reserve(batch, settings.input.stride);
       LossSum loss;
       settings.kernels->train_logistic_sgd(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
-      if (!std::isfinite(loss.loss)) throw StateError(diverged(settings, rate));
+      if (!std::isfinite(loss.loss)) throw diverged("loss", settings, rate);
       const auto groups = static_cast<std::int64_t>(batch.num_groups());
       group.first_group += groups;
       add(counts.groups, groups);
@@ -172,6 +191,9 @@ EpochProgress train_epoch(const EpochSettings& settings, const Observer& observe
   if (shared.error) std::rethrow_exception(shared.error);
   EpochProgress progress = sum_up(shared);
   progress.stopped = stopped;
+  // The loss of a few groups was measured: it need not have met a value that is not finite.
+  if (!all_finite(settings.input) || !all_finite(settings.output))
+    throw diverged("tables", settings, progress.learning_rate);
   return progress;
 }
 

@@ -74,7 +74,7 @@ class Batch:
     shared_labels : array_like of float, shape (m,)
         Usually 1 for what is to be predicted and 0 for noise.
     shared_weights : array_like of float, shape (m,), optional
-        Default 1.
+        None negative. Default 1.
     own_offsets : array_like of int, shape (H + 1,), optional
         The entries of the next two arrays that hidden vector h alone is scored against. Default: none.
     own_rows : array_like of int, shape (k,), optional
@@ -127,5 +127,5 @@ class Batch:
                 converted = as_floats(name, value)
             object.__setattr__(self, name, converted)
 
-    def _arrays(self) -> dict[str, NDArray[Any] | None]:
+    def _arrays(self) -> dict[str, Any]:
         return dict(vars(self))

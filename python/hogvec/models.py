@@ -14,11 +14,13 @@ __all__ = ["CBOW", "Architecture", "SkipGram"]
 MOST_WINDOW = 1_000_000
 
 
-def check_window_settings(dim: int, window: int, subsample: float) -> None:
+def check_window_settings(dim: int, window: int, subsample: float, shrink_windows: bool) -> None:
     """Check what skip-gram and CBOW have in common."""
     check_int("dim", dim, minimum=1)
     check_int("window", window, minimum=1, maximum=MOST_WINDOW)
     check_float("subsample", subsample, minimum=0.0)
+    if not isinstance(shrink_windows, bool):
+        raise TypeError(f"shrink_windows must be True or False, got {shrink_windows!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +65,7 @@ class SkipGram:
     shrink_windows: bool = True
 
     def __post_init__(self) -> None:
-        check_window_settings(self.dim, self.window, self.subsample)
+        check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
 
     def default_learning_rate(self, loss: Loss) -> float:
         """Return the learning rate that measured best with `loss`; bench/README.md has the measurements."""
@@ -115,7 +117,7 @@ class CBOW:
     pooling: str = "mean"
 
     def __post_init__(self) -> None:
-        check_window_settings(self.dim, self.window, self.subsample)
+        check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
         check_choice("gradient", self.gradient, ("word2vec", "exact"))
         check_choice("pooling", self.pooling, ("mean", "sum"))
 

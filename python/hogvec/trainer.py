@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +19,12 @@ from hogvec import _core
 from hogvec._system import available_cores, available_memory
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
+from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import HierarchicalSoftmax, Loss, NegativeSampling
 from hogvec.models import CBOW, Architecture, SkipGram
 from hogvec.optimizers import SGD
 from hogvec.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from hogvec.corpus import Corpus
 
 __all__ = ["LOSS_FRACTION", "EpochReport", "Progress", "Trainer"]
 
@@ -194,13 +194,16 @@ class Trainer:
         self.architecture: Architecture = architecture
         self.loss: Loss = loss if loss is not None else NegativeSampling()
         self.optimizer = optimizer if optimizer is not None else SGD()
-        self.threads = available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+        self.threads = (
+            available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+        )
         self.seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
         self.history: list[EpochReport] = []
         self._tables: _core.Tables | None = None
         self._vocabulary: Vocabulary | None = None
         self._epochs_begun = 0
         self._result: weakref.ref[KeyedVectors] | None = None
+        self._busy = threading.Lock()
 
     def __repr__(self) -> str:
         return (
@@ -222,7 +225,7 @@ class Trainer:
 
     @property
     def output_table(self) -> NDArray[np.float32]:
-        """The rows that vectors are scored against, shape (rows, dim): outputs, or inner nodes of a tree; a live view."""
+        """The rows that vectors are scored against, shape (rows, dim): outputs or inner nodes of a tree; live."""
         return self._made_tables().output
 
     def initialize(
@@ -243,11 +246,20 @@ class Trainer:
             If neither or both of a corpus and numbers of rows are given.
         MemoryError
             If the tables do not fit into the memory available; says how much they need.
+        RuntimeError
+            If the trainer is training.
         """
-        if (corpus is None) == (input_rows is None or output_rows is None):
+        given = [input_rows is not None, output_rows is not None]
+        if not all(given) if corpus is None else any(given):
             raise TypeError("initialize takes either a corpus or both input_rows and output_rows")
+        with self._one_call():
+            self._make_tables(corpus, input_rows, output_rows)
+
+    def _make_tables(
+        self, corpus: Corpus | None, input_rows: int | None = None, output_rows: int | None = None
+    ) -> None:
         if corpus is not None:
-            input_rows = corpus.num_rows
+            input_rows = check_corpus(corpus).num_rows
             if input_rows < 2:
                 raise ValueError(f"the corpus must have at least 2 different words, got {input_rows}")
             output_rows = self.loss._output_rows(input_rows)
@@ -286,7 +298,8 @@ class Trainer:
         Returns
         -------
         KeyedVectors
-            The words with the input table: a live view of it, which a later call changes. Copy it to keep it.
+            The words with the input table: a live view of it, which a later call changes. Copy it to keep it. In a
+            corpus of ids without a vocabulary, the word of id 7 is "7".
 
         Raises
         ------
@@ -305,22 +318,23 @@ class Trainer:
         for callback in callbacks:
             if not callable(callback):
                 raise TypeError(f"callbacks must be callable, got {callback!r}")
-        if self._tables is None:
-            self.initialize(corpus)
-        tables = self._made_tables()
-        self._check_same_words(corpus)
-        bar = Bar(epochs * len(corpus)) if show_bar(progress) else None
-        watchers: list[Callback] = [*callbacks, bar] if bar else callbacks
-        try:
-            trained = self._run(tables, corpus, epochs, watchers)
-        finally:
-            self._forget_norms()
-            if bar:
-                bar.close()
+        with_bar = show_bar(progress)
+        check_corpus(corpus)
+        with self._one_call():
+            if self._tables is None:
+                self._make_tables(corpus)
+            self._check_same_words(corpus)
+            bar = Bar(epochs * len(corpus)) if with_bar else None
+            try:
+                trained = self._run(self._made_tables(), corpus, epochs, [*callbacks, bar] if bar else callbacks)
+            finally:
+                self._forget_norms()
+                if bar:
+                    bar.close()
         if trained == 0:
             raise ValueError(
-                f"the corpus must hold something to train on, got no sequence with two words left after subsampling with "
-                f"subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
+                f"the corpus must hold something to train on, got no sequence with two words left after subsampling "
+                f"with subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
             )
         return self._vectors(corpus)
 
@@ -358,11 +372,20 @@ class Trainer:
         if not isinstance(batch, Batch):
             raise TypeError(f"batch must be a Batch, got {batch!r}")
         rate = self.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0.0)
-        tables = self._made_tables()
+        with self._one_call():
+            try:
+                return self._made_tables().train_batch(**batch._arrays(), learning_rate=rate)
+            finally:
+                self._forget_norms()
+
+    @contextmanager
+    def _one_call(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("a trainer must train for one call at a time, got a second one")
         try:
-            return tables.train_batch(**batch._arrays(), learning_rate=rate)
+            yield
         finally:
-            self._forget_norms()
+            self._busy.release()
 
     def _made_tables(self) -> _core.Tables:
         if self._tables is None:
@@ -372,7 +395,9 @@ class Trainer:
     def _check_same_words(self, corpus: Corpus) -> None:
         rows = len(self._made_tables().input)
         if corpus.num_rows != rows:
-            raise ValueError(f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}")
+            raise ValueError(
+                f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}"
+            )
         mine, given = self._vocabulary, corpus.vocabulary
         if mine is not None and given is not None and mine is not given and mine != given:
             raise ValueError("the corpus must have the vocabulary of the corpus trained on before, got another one")
@@ -432,7 +457,7 @@ class Trainer:
             )
             observe(state, finished=True)
             words_before += state.words
-            if progress.stopping or groups == 0:
+            if progress.stopping or state.stopped or groups == 0:
                 break
         return groups
 
@@ -454,6 +479,13 @@ def show_bar(progress: bool | None) -> bool:
     if not isinstance(progress, bool):
         raise TypeError(f"progress must be True, False or None, got {progress!r}")
     return progress
+
+
+def check_corpus(corpus: Corpus) -> Corpus:
+    """Return `corpus` if it is one."""
+    if not isinstance(corpus, Corpus):
+        raise TypeError(f"corpus must be a Corpus, got {corpus!r:.80}")
+    return corpus
 
 
 def check_table_memory(input_rows: int, output_rows: int, dim: int) -> None:

@@ -60,6 +60,7 @@ class WindowExamples {
   void note_repeats();
   void add_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_merged_bags(const Centre& centre, BatchBuffer& buffer) const;
+  void add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_bag(const Centre& centre, BatchBuffer& buffer) const;
 
   static constexpr std::size_t kRemembered = 1024;

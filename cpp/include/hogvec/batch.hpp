@@ -32,7 +32,7 @@ struct Batch {
   std::span<const std::int64_t> shared_offsets;   // (G + 1,)
   std::span<const RowId> shared_rows;
   std::span<const float> shared_labels;           // with kReadableSlack
-  std::span<const float> shared_weights;          // with kReadableSlack, default 1
+  std::span<const float> shared_weights;          // with kReadableSlack, not negative, default 1
 
   // ... and hidden vector h alone against candidates of its own.
   std::span<const std::int64_t> own_offsets;   // (H + 1,), default: none

@@ -21,6 +21,7 @@ class NegativeSamplingObjective {
  public:
   NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives) : noise_(&noise), negatives_(negatives) {}
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
+  std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
 
  private:
   std::size_t add_merged(WordId target, std::span<WordId> draws, std::size_t place, BatchBuffer& buffer,
@@ -35,9 +36,11 @@ class HierarchicalSoftmaxObjective {
  public:
   explicit HierarchicalSoftmaxObjective(const HuffmanTree& tree);
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+  std::int64_t most_candidates() const { return most_candidates_; }
 
  private:
   const HuffmanTree* tree_;
+  std::int64_t most_candidates_ = 0;
   std::vector<float> labels_;   // (n_path_entries,)
 };
 

@@ -44,7 +44,7 @@ struct EpochProgress {
 // Called on the calling thread a few times a second; false stops the epoch. It may throw: workers stop, then it goes on.
 using Observer = std::function<bool(const EpochProgress&)>;
 
-// Trains on every sequence once. Throws StateError when the loss is no longer finite, and what a worker threw.
+// Trains on every sequence once. Throws StateError when the loss or a table is no longer finite, and what a worker threw.
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer,
                           std::chrono::milliseconds period = std::chrono::milliseconds(100));
 
