@@ -127,18 +127,13 @@ HOGVEC_INLINE void accumulate(Vec (&sum)[R][T], Hidden hidden, Candidates candid
 template <int R, int T>
 static void score_tile(const float* const* hidden, float* const* candidates, long stride, float* scores, long columns) {
   Vec sum[R][T] = {};
-  long d = 0;
-  for (; d + 2 * kLanes <= stride; d += 2 * kLanes) {   // two slices: each row's address is formed once for both
-    const float* w_at[T];
-    const float* h_at[R];
-    HOGVEC_UNROLL
-    for (int t = 0; t < T; ++t) w_at[t] = candidates[t] + d;
-    HOGVEC_UNROLL
-    for (int r = 0; r < R; ++r) h_at[r] = hidden[r] + d;
-    HOGVEC_UNROLL
-    for (int n = 0; n < 2; ++n) accumulate<R, T>(sum, h_at, w_at, n * kLanes);
-  }
-  if (d < stride) accumulate<R, T>(sum, hidden, candidates, d);
+  const float* w_at[T];
+  const float* h_at[R];
+  HOGVEC_UNROLL
+  for (int t = 0; t < T; ++t) w_at[t] = candidates[t];
+  HOGVEC_UNROLL
+  for (int r = 0; r < R; ++r) h_at[r] = hidden[r];
+  for (long d = 0; d < stride; d += kLanes) accumulate<R, T>(sum, h_at, w_at, d);
 #if HOGVEC_LANES == 16
   HOGVEC_UNROLL
   for (int r = 0; r < R; r += 2) {
