@@ -10,6 +10,8 @@ namespace {
 // A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
 // the group has one negative less.
 constexpr int kMostRedraws = 64;
+constexpr std::size_t kCopied = 16;   // entries of a path copied at a time
+
 // Up to this many draws are compared pair by pair; more are sorted first.
 constexpr std::size_t kMostCompared = 32;
 
@@ -83,21 +85,39 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
 }
 
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const HuffmanTree& tree) : tree_(&tree) {
-  labels_.reserve(tree.codes.size());
+  points_.reserve(tree.points.size() + kCopied);
+  points_.assign(tree.points.begin(), tree.points.end());
+  points_.resize(tree.points.size() + kCopied);
+  labels_.reserve(tree.codes.size() + kCopied);
   for (const std::uint8_t code : tree.codes) labels_.push_back(code == 0 ? 1.0F : 0.0F);
-  for (std::size_t w = 0; w + 1 < tree.offsets.size(); ++w)
-    most_candidates_ = std::max(most_candidates_, tree.offsets[w + 1] - tree.offsets[w]);
+  labels_.resize(tree.codes.size() + kCopied);
 }
 
 void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
-  buffer.shared_offsets.push_back(0);
-  for (const WordId target : buffer.targets) {
-    const auto begin = static_cast<std::ptrdiff_t>(tree_->offsets[index(target)]);
-    const auto end = static_cast<std::ptrdiff_t>(tree_->offsets[index(target) + 1]);
-    buffer.shared_rows.insert(buffer.shared_rows.end(), tree_->points.begin() + begin, tree_->points.begin() + end);
-    buffer.shared_labels.insert(buffer.shared_labels.end(), labels_.begin() + begin, labels_.begin() + end);
-    buffer.shared_offsets.push_back(static_cast<std::int64_t>(buffer.shared_rows.size()));
+  const std::vector<std::int64_t>& offsets = tree_->offsets;
+  const std::size_t groups = buffer.targets.size();
+  buffer.shared_offsets.resize(groups + 1);
+  buffer.shared_offsets[0] = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const std::size_t target = index(buffer.targets[g]);
+    buffer.shared_offsets[g + 1] = buffer.shared_offsets[g] + offsets[target + 1] - offsets[target];
   }
+  // Paths are copied in whole blocks, each overwritten where the next begins: their number seldom changes, so that
+  // few branches are mispredicted. Room for the last block's excess is cut off again.
+  const auto total = static_cast<std::size_t>(buffer.shared_offsets[groups]);
+  buffer.shared_rows.resize(total + kCopied);
+  buffer.shared_labels.resize(total + kCopied);
+  for (std::size_t g = 0; g < groups; ++g) {
+    const auto from = static_cast<std::size_t>(offsets[index(buffer.targets[g])]);
+    const auto to = static_cast<std::size_t>(buffer.shared_offsets[g]);
+    const auto size = static_cast<std::size_t>(buffer.shared_offsets[g + 1]) - to;
+    for (std::size_t i = 0; i < size; i += kCopied) {
+      std::copy_n(points_.data() + from + i, kCopied, buffer.shared_rows.data() + to + i);
+      std::copy_n(labels_.data() + from + i, kCopied, buffer.shared_labels.data() + to + i);
+    }
+  }
+  buffer.shared_rows.resize(total);
+  buffer.shared_labels.resize(total);
 }
 
 }  // namespace hogvec

@@ -41,7 +41,8 @@ class HierarchicalSoftmaxObjective {
  private:
   const HuffmanTree* tree_;
   std::int64_t most_candidates_ = 0;
-  std::vector<float> labels_;   // (n_path_entries,)
+  std::vector<RowId> points_;   // (n_path_entries + excess,): the tree's, readable past the end
+  std::vector<float> labels_;   // (n_path_entries + excess,)
 };
 
 using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective>;

@@ -182,9 +182,17 @@ static void score_tile(const float* const* hidden, float* const* candidates, lon
 #endif
 }
 
+// Where an update leaves dH of hidden vector b.
+enum class Gradient {
+  kInPlace,   // hidden[b] becomes hidden[b] + dH: one tile of candidates does it all
+  kSet,       // gradient[b] becomes the tile's part
+  kAdd,       // gradient[b] receives the tile's part
+  kFinish     // hidden[b] becomes hidden[b] + gradient[b] + the tile's part
+};
+
 // For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
 // gradient[b] += sum_t G[b, t] candidates[t], with the candidates as they were before.
-template <int T, int N, bool kInPlace>
+template <int T, int N, Gradient kMode>
 HOGVEC_INLINE void update_tile(const Group& group, float* const* candidates, const float* coefficients, long d) {
   // Copies: what is stored below might, for all the compiler knows, be the group itself.
   const long B = group.B;
@@ -201,12 +209,16 @@ HOGVEC_INLINE void update_tile(const Group& group, float* const* candidates, con
   }
   for (long b = 0; b < B; ++b, coefficients += columns) {
     const float* from = hidden[b] + d;
-    float* to = kInPlace ? const_cast<float*>(from) : gradient[b] + d;
+    const bool to_hidden = kMode == Gradient::kInPlace || kMode == Gradient::kFinish;
+    float* to = to_hidden ? const_cast<float*>(from) : gradient[b] + d;
     Vec h[N], sum[N];
     HOGVEC_UNROLL
     for (int n = 0; n < N; ++n) {
       h[n] = load(from + n * kLanes);
-      sum[n] = kInPlace ? h[n] : load(to + n * kLanes);
+      if constexpr (kMode == Gradient::kInPlace) sum[n] = h[n];
+      if constexpr (kMode == Gradient::kSet) sum[n] = Vec{};
+      if constexpr (kMode == Gradient::kAdd) sum[n] = load(to + n * kLanes);
+      if constexpr (kMode == Gradient::kFinish) sum[n] = h[n] + load(gradient[b] + d + n * kLanes);
     }
     HOGVEC_UNROLL
     for (int t = 0; t < T; ++t) {
@@ -262,7 +274,7 @@ static void score(const Group& group, float* scores, long stride) {
 }
 
 // One sweep over the dimension for a tile of candidates.
-template <int T, bool kInPlace>
+template <int T, Gradient kMode>
 static void update_candidates(const Group& group, long t0, const float* coefficients, long stride) {
   float* candidates[T];
   HOGVEC_UNROLL
@@ -270,29 +282,45 @@ static void update_candidates(const Group& group, long t0, const float* coeffici
   coefficients += t0;
   long d = 0;
   for (; d + kTileSlices * kLanes <= stride; d += kTileSlices * kLanes) {
-    update_tile<T, kTileSlices, kInPlace>(group, candidates, coefficients, d);
+    update_tile<T, kTileSlices, kMode>(group, candidates, coefficients, d);
     fetch_lines(*group.fetcher, group.fetch_step);
   }
   if constexpr (kTileSlices > 1) {
-    if (d < stride) update_tile<T, 1, kInPlace>(group, candidates, coefficients, d);
+    if (d < stride) update_tile<T, 1, kMode>(group, candidates, coefficients, d);
   }
 }
 
-// Every candidate row is loaded and stored once.
-template <bool kInPlace>
-static void update(const Group& group, const float* coefficients, long stride) {
+template <Gradient kMode>
+static void update_tile_of(const Group& group, long t, long size, const float* coefficients, long stride) {
+  switch (size) {
+    case 1: update_candidates<1, kMode>(group, t, coefficients, stride); break;
+    case 2: update_candidates<2, kMode>(group, t, coefficients, stride); break;
+    case 3: update_candidates<3, kMode>(group, t, coefficients, stride); break;
+    case 4: update_candidates<4, kMode>(group, t, coefficients, stride); break;
+    case 5: update_candidates<5, kMode>(group, t, coefficients, stride); break;
+    default: update_candidates<6, kMode>(group, t, coefficients, stride); break;
+  }
+}
+
+// Every candidate row is loaded and stored once. dH goes to the hidden rows themselves, or to the gradient rows, which
+// hold a part of it already when `add`.
+static void update(const Group& group, const float* coefficients, long stride, bool in_place, bool add) {
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
+  if (in_place && tiles.count == 1) {
+    update_tile_of<Gradient::kInPlace>(group, 0, group.T, coefficients, stride);
+    return;
+  }
   long t = 0;
   for (long i = 0; i < tiles.count; ++i) {
-    switch (tile_size(tiles, i)) {
-      case 1: update_candidates<1, kInPlace>(group, t, coefficients, stride); break;
-      case 2: update_candidates<2, kInPlace>(group, t, coefficients, stride); break;
-      case 3: update_candidates<3, kInPlace>(group, t, coefficients, stride); break;
-      case 4: update_candidates<4, kInPlace>(group, t, coefficients, stride); break;
-      case 5: update_candidates<5, kInPlace>(group, t, coefficients, stride); break;
-      default: update_candidates<6, kInPlace>(group, t, coefficients, stride); break;
+    const long size = tile_size(tiles, i);
+    if (in_place && i == tiles.count - 1) {
+      update_tile_of<Gradient::kFinish>(group, t, size, coefficients, stride);
+    } else if (i == 0 && !add) {
+      update_tile_of<Gradient::kSet>(group, t, size, coefficients, stride);
+    } else {
+      update_tile_of<Gradient::kAdd>(group, t, size, coefficients, stride);
     }
-    t += tile_size(tiles, i);
+    t += size;
   }
 }
 
@@ -347,41 +375,49 @@ static void measure_logistic(const Group& group, const BatchArrays& batch, const
   }
 }
 
-// hidden = scale * sum of weight_e * row_e: shape (stride,).
-static void encode(const BatchArrays& batch, long h, TableView input, float* hidden) {
-  const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
-  const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
-  const float scale = !batch.forward_scale ? 1.0F : batch.forward_scale[h];
-  long d = 0;
-  for (; d + 2 * kLanes <= input.stride; d += 2 * kLanes) {
-    Vec first{}, second{};
-    for (long e = begin; e < end; ++e) {
-      const float* row = row_of_table(input, batch.bag_rows[e]) + d;
-      const float weight = !batch.bag_weights ? 1.0F : batch.bag_weights[e];
-      first += weight * load(row);
-      second += weight * load(row + kLanes);
-    }
-    store_private(hidden + d, scale * first);
-    store_private(hidden + d + kLanes, scale * second);
+// The input rows of hidden vector h.
+struct Bag {
+  const RowId* rows;
+  const float* weights;   // nullptr: 1
+  long size;
+};
+
+HOGVEC_INLINE Bag bag_of(const BatchArrays& batch, long h) {
+  const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
+  const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
+  return {batch.bag_rows + begin, batch.bag_weights ? batch.bag_weights + begin : nullptr, end - begin};
+}
+
+// N registers of hidden = scale * sum of weight_e * row_e, from float d on.
+template <int N>
+HOGVEC_INLINE void encode_slices(const Bag& bag, float scale, const TableView& input, long d, float* hidden) {
+  Vec sum[N] = {};
+  for (long e = 0; e < bag.size; ++e) {
+    const float* row = row_of_table(input, bag.rows[e]) + d;
+    const Vec weight = splat(bag.weights ? bag.weights[e] : 1.0F);
+    HOGVEC_UNROLL
+    for (int n = 0; n < N; ++n) sum[n] += weight * load(row + n * kLanes);
   }
-  for (; d < input.stride; d += kLanes) {
-    Vec sum{};
-    for (long e = begin; e < end; ++e) {
-      const float weight = !batch.bag_weights ? 1.0F : batch.bag_weights[e];
-      sum += weight * load(row_of_table(input, batch.bag_rows[e]) + d);
-    }
-    store_private(hidden + d, scale * sum);
+  HOGVEC_UNROLL
+  for (int n = 0; n < N; ++n) store_private(hidden + d + n * kLanes, splat(scale) * sum[n]);
+}
+
+static void encode(const Bag& bag, float scale, const TableView& input, float* hidden) {
+  long d = 0;
+  for (; d + 4 * kLanes <= input.stride; d += 4 * kLanes) encode_slices<4>(bag, scale, input, d, hidden);
+  switch ((input.stride - d) / kLanes) {
+    case 3: encode_slices<3>(bag, scale, input, d, hidden); break;
+    case 2: encode_slices<2>(bag, scale, input, d, hidden); break;
+    case 1: encode_slices<1>(bag, scale, input, d, hidden); break;
+    default: break;
   }
 }
 
 // row_e += scale * weight_e * gradient for every entry of the bag.
-static void scatter(const BatchArrays& batch, long h, TableView input, const float* gradient) {
-  const long begin = !batch.bag_offsets ? h : batch.bag_offsets[h];
-  const long end = !batch.bag_offsets ? h + 1 : batch.bag_offsets[h + 1];
-  const float scale = !batch.backward_scale ? 1.0F : batch.backward_scale[h];
-  for (long e = begin; e < end; ++e) {
-    float* row = row_of_table(input, batch.bag_rows[e]);
-    const float factor = !batch.bag_weights ? scale : scale * batch.bag_weights[e];
+static void scatter(const Bag& bag, float scale, const TableView& input, const float* gradient) {
+  for (long e = 0; e < bag.size; ++e) {
+    float* row = row_of_table(input, bag.rows[e]);
+    const Vec factor = splat(bag.weights ? scale * bag.weights[e] : scale);
     for (long d = 0; d < input.stride; d += kLanes)
       store(row + d, load(row + d) + factor * load_private(gradient + d));
   }
@@ -428,6 +464,26 @@ HOGVEC_INLINE long score_columns(long T) {
   return written <= 8 ? 8 : (written + 15) / 16 * 16;
 }
 
+// Where the group's rows are: candidates, hidden vectors (encoded first, unless they are rows themselves), gradients.
+static void gather(const Group& group, const BatchArrays& batch, const TableView& input, const TableView& output,
+                   const Scratch& scratch) {
+  const float** const hidden = group.hidden;
+  float** const candidates = group.candidates;
+  const RowId* const rows = batch.shared_rows + group.shared;
+  for (long t = 0; t < group.T; ++t) candidates[t] = row_of_table(output, rows[t]);
+  for (long b = 0; b < group.B; ++b) group.gradient[b] = scratch.hidden_gradient + b * input.stride;
+  for (long b = 0; b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    if (batch.rows_distinct) {
+      hidden[b] = row_of_table(input, batch.bag_rows[h]);
+      continue;
+    }
+    float* const row = scratch.hidden + b * input.stride;
+    encode(bag_of(batch, h), batch.forward_scale ? batch.forward_scale[h] : 1.0F, input, row);
+    hidden[b] = row;
+  }
+}
+
 static void train_group(const BatchArrays& batch, long g, const GroupSettings& settings, TableView input,
                         TableView output, Scratch& scratch, Fetcher& fetcher, bool measured, LossSum& sum) {
   Group group;
@@ -440,23 +496,7 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
   group.gradient = scratch.gradient_rows;
   group.candidates = scratch.candidate_rows;
   const long stride = input.stride;
-  const bool in_place = batch.rows_distinct && group.T <= kTileCandidates;
-
-  for (long t = 0; t < group.T; ++t) group.candidates[t] = row_of_table(output, batch.shared_rows[group.shared + t]);
-  for (long b = 0; b < group.B; ++b) {
-    const long h = hidden_of(batch, group.first + b);
-    float* const gradient = scratch.hidden_gradient + b * stride;
-    if (batch.rows_distinct) {
-      scratch.hidden_rows[b] = row_of_table(input, batch.bag_rows[h]);
-    } else {
-      scratch.hidden_rows[b] = scratch.hidden + b * stride;
-      encode(batch, h, input, scratch.hidden_rows[b]);
-    }
-    group.gradient[b] = in_place ? scratch.hidden_rows[b] : gradient;
-    if (!in_place) {
-      for (long d = 0; d < stride; d += kLanes) store_private(gradient + d, Vec{});
-    }
-  }
+  gather(group, batch, input, output, scratch);
 
   score(group, scratch.scores, stride);
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
@@ -472,29 +512,26 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
   group.fetch_step = steps > 0 ? (lines + steps - 1) / steps : 0;   // 32 bits: long division is slow
 
   float* own = scratch.own_coefficients;
-  if (batch.own_offsets) {
-    for (long b = 0; b < group.B; ++b) {
-      const long h = hidden_of(batch, group.first + b);
-      score_own(batch, h, group.hidden[b], output, settings.learning_rate, own, group.gradient[b], measured, sum);
-      own += batch.own_offsets[h + 1] - batch.own_offsets[h];
-    }
+  const bool add = batch.own_offsets || group.T == 0;   // to gradients that start at zero
+  for (long b = 0; add && b < group.B; ++b) {
+    for (long d = 0; d < stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
+    if (!batch.own_offsets) continue;
+    const long h = hidden_of(batch, group.first + b);
+    score_own(batch, h, group.hidden[b], output, settings.learning_rate, own, group.gradient[b], measured, sum);
+    own += batch.own_offsets[h + 1] - batch.own_offsets[h];
   }
-  if (in_place) {
-    update<true>(group, scratch.scores, stride);
-  } else {
-    update<false>(group, scratch.scores, stride);
-  }
-  if (batch.own_offsets) {
-    own = scratch.own_coefficients;
-    for (long b = 0; b < group.B; ++b) {
-      const long h = hidden_of(batch, group.first + b);
-      update_own(batch, h, group.hidden[b], output, own);
-      own += batch.own_offsets[h + 1] - batch.own_offsets[h];
-    }
-  }
+  update(group, scratch.scores, stride, batch.rows_distinct, add);
   fetch_lines(fetcher, fetcher.count * fetcher.lines);
-  if (in_place) return;
-  for (long b = 0; b < group.B; ++b) scatter(batch, hidden_of(batch, group.first + b), input, group.gradient[b]);
+  own = scratch.own_coefficients;
+  for (long b = 0; batch.own_offsets && b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    update_own(batch, h, group.hidden[b], output, own);
+    own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+  }
+  for (long b = 0; !batch.rows_distinct && b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    scatter(bag_of(batch, h), batch.backward_scale ? batch.backward_scale[h] : 1.0F, input, group.gradient[b]);
+  }
 }
 
 static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& settings, TableView input,
