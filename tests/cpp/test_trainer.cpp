@@ -392,8 +392,7 @@ TEST_CASE("what an observer throws reaches the caller after the workers have end
     };
     CHECK_THROWS_WITH_AS(train_epoch(run.settings, observer, 1ms), "thrown by the observer", std::length_error);
   }
-  const std::size_t calls = seen_calls.size();   // no worker is left that adds to it
-  CHECK(calls > 0);
+  CHECK(seen_calls.size() <= 2 * 3);   // read without a lock: no worker is left
   on_call = nullptr;
   CHECK(run.train(3).groups > 0);
 }
