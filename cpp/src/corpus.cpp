@@ -19,9 +19,9 @@ namespace {
 constexpr WordId kSequenceEnd{-2};   // among the tokens of a queue
 constexpr std::size_t kPadding = WordFinder::kPadding;
 constexpr std::size_t kBatch = WordFinder::kMaxWords;   // words looked up together, so that their cache misses overlap
-constexpr std::size_t kFirstChunk = std::size_t{1} << 16;
-constexpr std::size_t kLastChunk = std::size_t{1}
-                                   << 23;   // 32 MiB: the allocator gives that back to the system when freed
+// Tokens in a chunk; the last size is 32 MiB, which the allocator gives back to the system when it is freed.
+constexpr std::size_t kFirstChunk = 1U << 16;
+constexpr std::size_t kLastChunk = 1U << 23;
 
 // Runs job(0) .. job(n - 1), each on a thread of its own, and rethrows the first exception in that order.
 template <class Job>

@@ -25,10 +25,11 @@ std::vector<std::int32_t> select_words(std::span<const std::int64_t> counts, con
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (is_kept[i] || counts[i] >= limits.min_count) order.push_back(static_cast<std::int32_t>(i));
   }
+  if (counts.empty()) throw ValueError("there must be at least one word, got none");
   if (order.empty()) {
     std::int64_t total = 0;
     for (const std::int64_t count : counts) total += count;
-    const std::int64_t largest = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+    const std::int64_t largest = *std::max_element(counts.begin(), counts.end());
     throw ValueError("min_count " + std::to_string(limits.min_count) + " leaves no word: " + std::to_string(total) +
                      " words were read, " + std::to_string(counts.size()) +
                      " of them distinct, and the largest count is " + std::to_string(largest));

@@ -76,7 +76,7 @@ def test_encoder_agrees_with_plain_python_for_any_block_size_and_thread_count(te
         encoder.feed(data[i : i + block])
     encoder.end_file()
     if not expected[0]:
-        with pytest.raises(ValueError, match="leaves no word"):
+        with pytest.raises(ValueError, match=r"leaves no word|at least one word"):
             encoder.finish(min_count)
         return
     ids, offsets, _, vocabulary, raw_words = encoder.finish(min_count)
@@ -94,7 +94,7 @@ def test_max_size_and_keep_agree_with_plain_python(text, threads, max_size, keep
     encoder = _core.Encoder(threads=threads, piece_bytes=1)
     encoder.feed(text.encode())
     if n_kept > max_size or not expected[0]:
-        with pytest.raises(ValueError, match=r"max_size must be at least|leaves no word"):
+        with pytest.raises(ValueError, match=r"max_size must be at least|leaves no word|at least one word"):
             encoder.finish(2, max_size, keep)
         return
     ids, offsets, _, vocabulary, _ = encoder.finish(2, max_size, keep)
@@ -293,7 +293,7 @@ def test_an_empty_word_and_a_surrogate_that_is_no_byte_are_value_errors():
 
 
 def test_no_sequences_at_all_is_a_value_error():
-    with pytest.raises(ValueError, match="sequences: min_count 5 leaves no word: 0 words were read"):
+    with pytest.raises(ValueError, match="sequences: there must be at least one word, got none"):
         Corpus.from_sequences([])
 
 
@@ -597,7 +597,7 @@ def test_permission_is_asked_for_before_anything_is_read(text_file, monkeypatch)
 
 @pytest.mark.parametrize("data", [b"", b"\n", b" \n\t\n ", b"\xef\xbb\xbf"])
 def test_a_file_without_words_is_a_value_error(tmp_path, data):
-    with pytest.raises(ValueError, match="t: min_count 1 leaves no word: 0 words were read"):
+    with pytest.raises(ValueError, match="t: there must be at least one word, got none"):
         Corpus.from_file(write(tmp_path / "t", data), min_count=1)
 
 
