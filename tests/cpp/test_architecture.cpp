@@ -156,7 +156,8 @@ void check_windows(const Corpus& corpus, const WindowSettings& settings, const s
       CAPTURE(size);
       CAPTURE(most);
       CAPTURE(settings.window);
-      const Found found = find_examples(corpus, settings, thresholds, key, even_cuts(n, std::max<Position>(size, 1)), most);
+      const Found found =
+          find_examples(corpus, settings, thresholds, key, even_cuts(n, std::max<Position>(size, 1)), most);
       CHECK(found.kept == plain.kept);
       REQUIRE(found.examples.size() == plain.examples.size());
       CHECK(found.examples == plain.examples);
@@ -247,18 +248,21 @@ TEST_CASE("a word that stands twice in a window is one hidden vector of twice th
   windows.start(0, 5);
   BatchBuffer buffer;
   REQUIRE(windows.fill(buffer, 3));   // targets 3, 3, 1
-  CHECK(buffer.bag_rows == std::vector<RowId>{RowId{3}, RowId{1}, RowId{2}, RowId{3}, RowId{1}, RowId{2}, RowId{3}, RowId{2}});
+  CHECK(buffer.bag_rows ==
+        std::vector<RowId>{RowId{3}, RowId{1}, RowId{2}, RowId{3}, RowId{1}, RowId{2}, RowId{3}, RowId{2}});
   CHECK(buffer.weight == std::vector<float>{2, 1, 1, 2, 1, 1, 3, 1});
   CHECK(buffer.group_offsets == std::vector<std::int64_t>{0, 3, 6, 8});
 }
 
 TEST_CASE("a word is kept with probability sqrt(s / f) + s / f") {
   // Golden: a word of 1e6 in 17e6 at s = 1e-4.
-  const std::vector<std::uint32_t> thresholds = keep_thresholds(std::vector<std::int64_t>{1000000, 15999990, 10, 0}, 1e-4);
+  const std::vector<std::uint32_t> thresholds =
+      keep_thresholds(std::vector<std::int64_t>{1000000, 15999990, 10, 0}, 1e-4);
   CHECK((static_cast<double>(thresholds[0]) + 1) * 0x1p-32 == doctest::Approx(0.0429310563).epsilon(1e-8));
   CHECK(thresholds[2] == 0xffffffffU);
   CHECK(thresholds[3] == 0xffffffffU);
-  for (const std::uint32_t threshold : keep_thresholds(std::vector<std::int64_t>{5, 1000000}, 0)) CHECK(threshold == 0xffffffffU);
+  for (const std::uint32_t threshold : keep_thresholds(std::vector<std::int64_t>{5, 1000000}, 0))
+    CHECK(threshold == 0xffffffffU);
   // The least probability there is.
   CHECK(keep_thresholds(std::vector<std::int64_t>{1000000}, 1e-300)[0] == 0);
   CHECK(keep_thresholds(std::vector<std::int64_t>{1000000}, 1e300)[0] == 0xffffffffU);

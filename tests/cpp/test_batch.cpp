@@ -92,22 +92,24 @@ TEST_CASE("offsets that do not ascend from 0 to the end are refused by name") {
   CHECK(refusal([](auto& b) { b.shared_offsets = {0, -1, 3}; }) == "shared_offsets must not fall, got -1 after 0");
   CHECK(refusal([](auto& b) { b.shared_offsets = {0, 1, 2}; }) == "shared_offsets must end at 3, got 2");
   CHECK(refusal([](auto& b) { b.own_offsets = {0, 1, 1, 5}; }) == "own_offsets must end at 2, got 5");
-  CHECK(refusal([](auto& b) {
-          b.own_offsets = {0, std::numeric_limits<std::int64_t>::max(), 1, 2};
-        }) == "own_offsets must not fall, got 1 after 9223372036854775807");
+  CHECK(refusal([](auto& b) { b.own_offsets = {0, std::numeric_limits<std::int64_t>::max(), 1, 2}; }) ==
+        "own_offsets must not fall, got 1 after 9223372036854775807");
 }
 
 TEST_CASE("ids that are out of range are refused by name") {
   const auto last = [](std::vector<RowId>& ids, std::uint32_t id) { ids.back() = RowId{id}; };
   CHECK(refusal<IndexError>([&](auto& b) { last(b.bag_rows, 5); }) == "bag_rows must be below 5, got 5");
   CHECK(refusal<IndexError>([&](auto& b) { last(b.shared_rows, 7); }) == "shared_rows must be below 7, got 7");
-  CHECK(refusal<IndexError>([&](auto& b) { last(b.own_rows, 0xffffffffU); }) == "own_rows must be below 7, got 4294967295");
+  CHECK(refusal<IndexError>([&](auto& b) { last(b.own_rows, 0xffffffffU); }) ==
+        "own_rows must be below 7, got 4294967295");
   CHECK(refusal<IndexError>([](auto& b) { b.group_hidden[1] = 3; }) == "group_hidden must be below 3, got 3");
 }
 
 TEST_CASE("negative weights of shared candidates are refused") {
-  // Equal candidates are merged into one of their total weight: opposite weights would cancel though their labels differ.
-  CHECK(refusal([](auto& b) { b.shared_weights[1] = -0.5F; }).find("shared_weights must not be negative, got -0.5") == 0);
+  // Equal candidates are merged into one of their total weight: opposite weights would cancel though their labels
+  // differ.
+  CHECK(refusal([](auto& b) { b.shared_weights[1] = -0.5F; }).find("shared_weights must not be negative, got -0.5") ==
+        0);
   CHECK(refusal([](auto& b) {
           b.shared_weights[1] = std::numeric_limits<float>::quiet_NaN();
         }).find("shared_weights must not be negative, got ") == 0);

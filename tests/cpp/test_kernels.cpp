@@ -1,5 +1,6 @@
-// The kernels of every instruction set against a plain reference in double precision: any size of group, any tail of the
-// dimension, bags, weights and candidates of one's own; their loss, their elementary functions, their scratch memory.
+// The kernels of every instruction set against a plain reference in double precision: any size of group, any tail of
+// the dimension, bags, weights and candidates of one's own; their loss, their elementary functions, their scratch
+// memory.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -187,7 +188,8 @@ double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, M
       score(batch.shared_rows[t], batch.shared_labels[t], at(batch.weight, h) * at(batch.shared_weights, t));
     if (!batch.own_offsets.empty()) {
       const Range own = range_of(batch.own_offsets, h);
-      for (std::size_t t = own.begin; t < own.end; ++t) score(batch.own_rows[t], batch.own_labels[t], at(batch.weight, h));
+      for (std::size_t t = own.begin; t < own.end; ++t)
+        score(batch.own_rows[t], batch.own_labels[t], at(batch.weight, h));
     }
     for (std::size_t e = bag.begin; e < bag.end; ++e)
       add_scaled(new_input[index(batch.bag_rows[e])], at(batch.backward_scale, h) * at(batch.bag_weights, e), step);
@@ -199,7 +201,8 @@ double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, M
 
 double reference_train(const BatchBuffer& batch, Matrix& input, Matrix& output, double rate) {
   double loss = 0;
-  for (std::size_t g = 0; g + 1 < batch.group_offsets.size(); ++g) loss += reference_group(batch, g, input, output, rate);
+  for (std::size_t g = 0; g + 1 < batch.group_offsets.size(); ++g)
+    loss += reference_group(batch, g, input, output, rate);
   return loss;
 }
 
@@ -304,10 +307,11 @@ TEST_CASE("groups of distinct rows are trained in place as by the reference") {
       Options options;
       options.distinct = true;
       options.weights = hidden % 2 == 1;
-      BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden), every_number_of_candidates(),
-                                     kMostHidden, kMostCandidates, options);
+      BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden),
+                                     every_number_of_candidates(), kMostHidden, kMostCandidates, options);
       if (hidden > 0) REQUIRE(canonical(raw.view()).rows_distinct);
-      check_against_reference(raw, random_matrix(random, kMostHidden, dim), random_matrix(random, kMostCandidates, dim));
+      check_against_reference(raw, random_matrix(random, kMostHidden, dim),
+                              random_matrix(random, kMostCandidates, dim));
     }
   }
 }
@@ -320,8 +324,8 @@ TEST_CASE("groups with every option are trained as by the reference") {
       Random random(static_cast<std::uint64_t>(dim * 100 + hidden));
       const auto coin = [&random] { return random.below(2) == 0; };
       const Options options{false, coin(), coin(), coin(), coin(), coin(), coin()};
-      BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden), every_number_of_candidates(),
-                                     12, 12, options);
+      BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden),
+                                     every_number_of_candidates(), 12, 12, options);
       check_against_reference(raw, random_matrix(random, 12, dim), random_matrix(random, 12, dim));
     }
   }
@@ -349,7 +353,8 @@ TEST_CASE("rows in place are trained as copies of them") {
     Random random(static_cast<std::uint64_t>(dim));
     Options options;
     options.distinct = true;
-    BatchBuffer raw = random_batch(random, {1, 2, 3, 9, 10, 4, 5, 7, 11}, {6, 6, 6, 6, 6, 1, 3, 12, 14}, 11, 14, options);
+    BatchBuffer raw =
+        random_batch(random, {1, 2, 3, 9, 10, 4, 5, 7, 11}, {6, 6, 6, 6, 6, 1, 3, 12, 14}, 11, 14, options);
     BatchBuffer buffer = canonical(raw.view());
     Batch batch = buffer.view();
     REQUIRE(batch.rows_distinct);
@@ -437,7 +442,8 @@ TEST_CASE("the loss is that of the groups whose number is a multiple of loss_eve
   Random random(2);
   Options options;
   options.weights = options.own = true;
-  BatchBuffer raw = random_batch(random, {3, 1, 0, 4, 2, 5, 1, 2, 3, 1}, {6, 2, 3, 0, 7, 6, 6, 1, 13, 6}, 9, 14, options);
+  BatchBuffer raw =
+      random_batch(random, {3, 1, 0, 4, 2, 5, 1, 2, 3, 1}, {6, 2, 3, 0, 7, 6, 6, 1, 13, 6}, 9, 14, options);
   BatchBuffer buffer = canonical(raw.view());
   const Batch batch = buffer.view();
   Matrix input = random_matrix(random, 9, 17);

@@ -98,8 +98,8 @@ TEST_CASE("negatives follow the noise without the target") {
       CAPTURE(target);
       CAPTURE(negatives);
       const int rounds = 200000 / negatives;
-      BatchBuffer buffer = with_targets(std::vector<std::int32_t>(static_cast<std::size_t>(rounds),
-                                                                  static_cast<std::int32_t>(target)));
+      BatchBuffer buffer =
+          with_targets(std::vector<std::int32_t>(static_cast<std::size_t>(rounds), static_cast<std::int32_t>(target)));
       Stream stream(make_key(2, Purpose::kCandidates));
       NegativeSamplingObjective(noise, negatives).add_candidates(buffer, stream);
       std::vector<double> seen(20);
