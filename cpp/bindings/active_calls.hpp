@@ -43,4 +43,4 @@ class ActiveCall {
   }
 };
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

@@ -17,7 +17,8 @@ using Array = py::array_t<T, py::array::c_style>;
 
 template <class T>
 std::span<const T> as_span(const Array<T>& array, const char* name) {
-  if (array.ndim() != 1) throw py::value_error(std::string(name) + " must have one axis, got " + std::to_string(array.ndim()));
+  if (array.ndim() != 1)
+    throw py::value_error(std::string(name) + " must have one axis, got " + std::to_string(array.ndim()));
   return {array.data(), static_cast<std::size_t>(array.size())};
 }
 
@@ -31,4 +32,4 @@ py::array_t<Element> to_array(std::vector<T>&& values) {
                               reinterpret_cast<const Element*>(owner->data()), base);
 }
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

@@ -27,7 +27,7 @@ py::array_t<float> map_floats(void (*function)(const float*, float*, long), cons
   return result;
 }
 
-}  // namespace
+}   // namespace
 
 void bind_info(py::module_& module) {
   module.attr("__version__") = HOGVEC_VERSION;
@@ -44,4 +44,4 @@ void bind_info(py::module_& module) {
       py::arg("x").noconvert(), py::arg("instruction_set") = "");
 }
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

@@ -236,10 +236,10 @@ void bind_tables(py::module_& module) {
                              [](const py::object& self) { return table_array(self.cast<Tables&>().input(), self); })
       .def_property_readonly("output",
                              [](const py::object& self) { return table_array(self.cast<Tables&>().output(), self); })
-      .def("train_epoch", &train_corpus_epoch, py::kw_only(), py::arg("ids").noconvert(), py::arg("offsets").noconvert(),
-           py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"), py::arg("subsample"),
-           py::arg("learning_rate"), py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"),
-           py::arg("threads"), py::arg("observer"))
+      .def("train_epoch", &train_corpus_epoch, py::kw_only(), py::arg("ids").noconvert(),
+           py::arg("offsets").noconvert(), py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"),
+           py::arg("subsample"), py::arg("learning_rate"), py::arg("run_epoch"), py::arg("run_epochs"),
+           py::arg("epoch"), py::arg("seed"), py::arg("threads"), py::arg("observer"))
       .def("train_batch", &train_batch, py::kw_only(), py::arg("bag_rows").noconvert(),
            py::arg("bag_offsets").noconvert() = none, py::arg("bag_weights").noconvert() = none,
            py::arg("forward_scale").noconvert() = none, py::arg("backward_scale").noconvert() = none,
@@ -251,7 +251,7 @@ void bind_tables(py::module_& module) {
            py::arg("instruction_set") = "");
 }
 
-}  // namespace
+}   // namespace
 
 void bind_trainer(py::module_& module) {
   py::class_<WindowSettings>(module, "WindowSettings")
@@ -281,4 +281,4 @@ void bind_trainer(py::module_& module) {
   bind_tables(module);
 }
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

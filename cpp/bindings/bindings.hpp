@@ -15,4 +15,4 @@ void bind_tree(py::module_& module);
 void bind_vocabulary(py::module_& module);
 void bind_word2vec_format(py::module_& module);
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

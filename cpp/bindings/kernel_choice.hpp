@@ -15,4 +15,4 @@ inline const Kernels& kernels_named(const std::string& instruction_set) {
   throw ValueError("instruction_set must be available here, got " + instruction_set);
 }
 
-}  // namespace hogvec::bindings
+}   // namespace hogvec::bindings

@@ -9,9 +9,9 @@
 namespace hogvec {
 
 namespace {
-constexpr std::size_t kCopied = 8;          // rows copied at a time
+constexpr std::size_t kCopied = 8;           // rows copied at a time
 constexpr std::int32_t kMostCompared = 64;   // context words compared pair by pair; more are sorted
-}  // namespace
+}   // namespace
 
 std::int64_t chunk_tokens(const WindowSettings& settings) {
   return std::max<std::int64_t>(kChunkTokens, std::int64_t{8} * settings.window);
@@ -50,11 +50,13 @@ void WindowExamples::start(Position begin, Position end) {
   kept_.clear();
   centres_.clear();
   const auto& offsets = corpus_.offsets;
-  auto sequence = static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin()) - 1;
+  auto sequence =
+      static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin()) - 1;
   for (; sequence + 1 < offsets.size() && offsets[sequence] < end; ++sequence)
     add_sequence(offsets[sequence], offsets[sequence + 1]);
   note_repeats();
-  kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) + 2 * kCopied);   // add_bags reads past the end
+  kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) +
+               2 * kCopied);   // add_bags reads past the end
 }
 
 void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
@@ -97,10 +99,10 @@ void WindowExamples::add_centres(Position begin, Position end, std::int32_t firs
   centres_.resize(centre + most);
   for (Position p = begin; p < end; ++p) {
     const std::uint64_t bits = bits_at(p);
-    const std::int32_t width =
-        settings_.shrink ? 1 + static_cast<std::int32_t>(
-                                   scale_bits(static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(window)))
-                         : window;
+    const std::int32_t width = settings_.shrink
+                                   ? 1 + static_cast<std::int32_t>(scale_bits(static_cast<std::uint32_t>(bits),
+                                                                              static_cast<std::uint32_t>(window)))
+                                   : window;
     const auto place = static_cast<std::int32_t>(kept);
     kept_[kept] = row_of(corpus_.tokens[static_cast<std::size_t>(p)]);
     centres_[centre] = {place, std::max(first_kept, place - width), place + width + 1,
@@ -136,9 +138,7 @@ void WindowExamples::note_repeats() {
   }
 }
 
-Position WindowExamples::position() const {
-  return next_ < centres_.size() ? begin_ + centres_[next_].position : end_;
-}
+Position WindowExamples::position() const { return next_ < centres_.size() ? begin_ + centres_[next_].position : end_; }
 
 // Skip-gram: each context word is a bag of its own.
 void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
@@ -169,7 +169,8 @@ void WindowExamples::add_merged_bags(const Centre& centre, BatchBuffer& buffer) 
   for (std::int32_t i = centre.begin; i < centre.end; ++i) {
     if (i == centre.place) continue;
     const RowId row = kept_[static_cast<std::size_t>(i)];
-    const auto same = std::find(buffer.bag_rows.begin() + static_cast<std::ptrdiff_t>(first), buffer.bag_rows.end(), row);
+    const auto same =
+        std::find(buffer.bag_rows.begin() + static_cast<std::ptrdiff_t>(first), buffer.bag_rows.end(), row);
     if (same == buffer.bag_rows.end()) {
       buffer.bag_rows.push_back(row);
       continue;
@@ -232,4 +233,4 @@ bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most) {
   return true;
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -64,7 +64,7 @@ std::vector<T> copy(std::span<const T> values) {
   return {values.begin(), values.end()};
 }
 
-}  // namespace
+}   // namespace
 
 void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, const char* name) {
   const auto fail = [name](const std::string& rule) { throw ValueError(std::string(name) + " must " + rule); };
@@ -180,4 +180,4 @@ BatchBuffer canonical(const Batch& batch) {
   return buffer;
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -25,7 +25,7 @@ bool all_distinct(WordId target, std::span<const WordId> draws) {
   return !clash;
 }
 
-}  // namespace
+}   // namespace
 
 // The rare case: redraws what equals the target and merges what is equal. Returns the place after the last candidate.
 std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordId> draws, std::size_t place,
@@ -120,4 +120,4 @@ void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) 
   buffer.shared_labels.resize(total);
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -43,4 +43,4 @@ void initialize_uniform(TableView table, std::uint64_t seed) {
   }
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

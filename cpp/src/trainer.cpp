@@ -21,8 +21,8 @@ namespace hogvec {
 
 namespace {
 
-// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a worker
-// hears of a stop within a fraction of a second.
+// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a
+// worker hears of a stop within a fraction of a second.
 std::size_t batch_groups(const EpochSettings& settings) {
   constexpr std::int64_t kMostGroups = 128;
   constexpr std::int64_t kMostRows = 65536;
@@ -173,7 +173,7 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace
+}   // namespace
 
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer, std::chrono::milliseconds period) {
   Shared shared(settings.threads);
@@ -197,4 +197,4 @@ EpochProgress train_epoch(const EpochSettings& settings, const Observer& observe
   return progress;
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

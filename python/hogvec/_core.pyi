@@ -37,6 +37,7 @@ def unigram_weights(counts: npt.NDArray[np.int64], power: float) -> npt.NDArray[
 def build_huffman_tree(
     counts: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
+
 class Encoder:
     def __init__(
         self,
@@ -67,9 +68,7 @@ def sigmoid(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArra
 def softplus(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArray[np.float32]: ...
 
 class WindowSettings:
-    def __init__(
-        self, *, cbow: bool, window: int, shrink: bool, forward_mean: bool, backward_mean: bool
-    ) -> None: ...
+    def __init__(self, *, cbow: bool, window: int, shrink: bool, forward_mean: bool, backward_mean: bool) -> None: ...
 
 class Objective:
     @staticmethod
@@ -137,6 +136,7 @@ class Tables:
         learning_rate: float,
         instruction_set: str = "",
     ) -> float: ...
+
 def parse_word2vec_rows(
     buffer: bytes | memoryview, *, binary: bool, out: npt.NDArray[np.float32], last: bool, first_row: int
 ) -> tuple[int, int, bytes, npt.NDArray[np.int64], npt.NDArray[np.int64], int]: ...

@@ -77,7 +77,7 @@ def progress_bar(progress: bool | None, **arguments: Any) -> contextlib.Abstract
         raise TypeError(f"progress must be True, False or None, got {progress!r}")
     if not progress:
         return contextlib.nullcontext()
-    from tqdm import tqdm  # type: ignore[import-untyped]  # late: only who sees a bar pays for the import
+    from tqdm import tqdm
 
     bar: contextlib.AbstractContextManager[Any] = tqdm(**arguments)
     return bar

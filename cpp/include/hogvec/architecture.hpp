@@ -1,5 +1,5 @@
-// How a corpus becomes bags and targets. An architecture reads tokens and fills the bags, groups and targets of batches;
-// it knows no loss and no table.
+// How a corpus becomes bags and targets. An architecture reads tokens and fills the bags, groups and targets of
+// batches; it knows no loss and no table.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace hogvec {
 
 // Skip-gram and CBOW: a target and the words around it, after subsampling (Mikolov et al. 2013).
 struct WindowSettings {
-  bool cbow = false;          // one bag of all context words; otherwise one bag of one row for each
-  std::int32_t window = 5;    // words to each side, at most
-  bool shrink = true;         // draw each window's width uniformly from 1 .. window
-  bool forward_mean = true;   // CBOW: hidden is the mean of the context, else the sum
+  bool cbow = false;            // one bag of all context words; otherwise one bag of one row for each
+  std::int32_t window = 5;      // words to each side, at most
+  bool shrink = true;           // draw each window's width uniformly from 1 .. window
+  bool forward_mean = true;     // CBOW: hidden is the mean of the context, else the sum
   bool backward_mean = false;   // CBOW: the gradient of a context row is divided by the context's size
 };
 
@@ -71,11 +71,12 @@ class WindowExamples {
   std::uint64_t key_;
   Position begin_ = 0, end_ = 0;
   std::int64_t kept_count_ = 0;
-  std::vector<RowId> kept_;             // words of the chunk that survived subsampling, and those its windows reach
-  std::vector<std::int32_t> repeats_;   // (n_kept,): latest earlier place, of any word so far, where a word may stand again
+  std::vector<RowId> kept_;   // words of the chunk that survived subsampling, and those its windows reach
+  std::vector<std::int32_t>
+      repeats_;   // (n_kept,): latest earlier place, of any word so far, where a word may stand again
   std::vector<std::int32_t> seen_at_;   // (kRemembered,): by a word's low bits, its last place
   std::vector<Centre> centres_;
   std::size_t next_ = 0;
 };
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -31,8 +31,8 @@ struct Batch {
   // ... against its shared candidates, whose rows are distinct within a group,
   std::span<const std::int64_t> shared_offsets;   // (G + 1,)
   std::span<const RowId> shared_rows;
-  std::span<const float> shared_labels;           // with kReadableSlack
-  std::span<const float> shared_weights;          // with kReadableSlack, not negative, default 1
+  std::span<const float> shared_labels;    // with kReadableSlack
+  std::span<const float> shared_weights;   // with kReadableSlack, not negative, default 1
 
   // ... and hidden vector h alone against candidates of its own.
   std::span<const std::int64_t> own_offsets;   // (H + 1,), default: none
@@ -72,4 +72,4 @@ void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_r
 // groups whose bags are distinct single rows are recognised.
 BatchBuffer canonical(const Batch& batch);
 
-}  // namespace hogvec
+}   // namespace hogvec

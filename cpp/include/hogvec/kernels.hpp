@@ -41,8 +41,8 @@ class Scratch {
 
 struct GroupSettings {
   float learning_rate = 0;
-  std::int64_t first_group = 0;      // number of the batch's first group in its chunk
-  std::int64_t loss_every = 1;       // measure groups whose number is a multiple of this
+  std::int64_t first_group = 0;   // number of the batch's first group in its chunk
+  std::int64_t loss_every = 1;    // measure groups whose number is a multiple of this
 };
 
 // A Batch as plain pointers, nullptr for an empty span: kernels call no function of the standard library, whose
@@ -80,4 +80,4 @@ std::vector<std::string> available_instruction_sets();   // slowest first
 // The level named by HOGVEC_ISA, else the fastest available. Throws ValueError for a name that is not available.
 const Kernels& active_kernels();
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -14,13 +14,13 @@
 
 namespace hogvec {
 
-// The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared by
-// a window as in Ji et al. 2016). A draw that equals the target is drawn again; equal draws are one candidate of their
-// number as weight.
+// The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared
+// by a window as in Ji et al. 2016). A draw that equals the target is drawn again; equal draws are one candidate of
+// their number as weight.
 class NegativeSamplingObjective {
  public:
   NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives) : noise_(&noise), negatives_(negatives) {}
-  void add_candidates(BatchBuffer& buffer, Stream& stream) const;   // for every target of the buffer
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;                 // for every target of the buffer
   std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
 
  private:
@@ -47,4 +47,4 @@ class HierarchicalSoftmaxObjective {
 
 using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective>;
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -18,7 +18,8 @@ constexpr std::uint64_t mix64(std::uint64_t z) {
 // What a key is for: two purposes never share a stream.
 enum class Purpose : std::uint64_t { kExample = 1, kCandidates = 2, kInitialize = 3, kSample = 4 };
 
-// A 64-bit key of (seed, purpose, a, b), each absorbed by a bijection so that no two keys with one differing part are equal.
+// A 64-bit key of (seed, purpose, a, b), each absorbed by a bijection so that no two keys with one differing part are
+// equal.
 constexpr std::uint64_t make_key(std::uint64_t seed, Purpose purpose, std::uint64_t a = 0, std::uint64_t b = 0) {
   std::uint64_t key = mix64(seed + kGoldenGamma);
   key = mix64((key ^ static_cast<std::uint64_t>(purpose)) + kGoldenGamma);
@@ -53,4 +54,4 @@ constexpr float unit_float(std::uint64_t bits) { return static_cast<float>(bits 
 // 64 random bits -> a double of [0, 1) with 53 bits.
 constexpr double unit_double(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -10,4 +10,4 @@ constexpr double linear_decay(double first, double progress) {
   return first * (factor > kFloor ? factor : kFloor);
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -1,4 +1,5 @@
-// A matrix of float32 rows in memory of its own: rows 64-byte aligned and zero-padded, huge pages where the system has them.
+// A matrix of float32 rows in memory of its own: rows 64-byte aligned and zero-padded, huge pages where the system has
+// them.
 #pragma once
 
 #include <cstdint>
@@ -41,4 +42,4 @@ class Table {
 // Uniform on (-0.5 / dim, 0.5 / dim), as word2vec; each element a function of (seed, row, column) alone.
 void initialize_uniform(TableView table, std::uint64_t seed);
 
-}  // namespace hogvec
+}   // namespace hogvec

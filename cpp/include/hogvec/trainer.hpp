@@ -37,15 +37,17 @@ struct EpochProgress {
   std::int64_t trained_words = 0;   // of these, kept by subsampling
   std::int64_t groups = 0;
   LossSum loss;
-  double learning_rate = 0;         // of the batch that was trained last
-  bool stopped = false;             // before the end of the corpus
+  double learning_rate = 0;   // of the batch that was trained last
+  bool stopped = false;       // before the end of the corpus
 };
 
-// Called on the calling thread a few times a second; false stops the epoch. It may throw: workers stop, then it goes on.
+// Called on the calling thread a few times a second; false stops the epoch. It may throw: workers stop, then it goes
+// on.
 using Observer = std::function<bool(const EpochProgress&)>;
 
-// Trains on every sequence once. Throws StateError when the loss or a table is no longer finite, and what a worker threw.
+// Trains on every sequence once. Throws StateError when the loss or a table is no longer finite, and what a worker
+// threw.
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer,
                           std::chrono::milliseconds period = std::chrono::milliseconds(100));
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -10,7 +10,7 @@ namespace hogvec {
 enum class WordId : std::int32_t {};   // a word of a vocabulary, or an item or node id: an index of counts
 enum class RowId : std::uint32_t {};   // a row of a table
 
-using Position = std::int64_t;         // a token's place in the corpus
+using Position = std::int64_t;   // a token's place in the corpus
 
 constexpr std::size_t index(WordId id) { return static_cast<std::size_t>(id); }
 constexpr std::size_t index(RowId id) { return static_cast<std::size_t>(id); }
@@ -22,4 +22,4 @@ struct CorpusView {
   std::span<const std::int64_t> offsets;   // (n_sequences + 1,), ascending, first 0, last n_tokens
 };
 
-}  // namespace hogvec
+}   // namespace hogvec

@@ -32,7 +32,8 @@ struct Level {
 std::vector<Level> levels() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  const bool has_avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
   const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   return {{&baseline::kKernels, true}, {&avx2::kKernels, has_avx2}, {&avx512::kKernels, has_avx512}};
@@ -58,7 +59,7 @@ const T* pointer(std::span<const T> values) {
   return values.empty() ? nullptr : values.data();
 }
 
-}  // namespace
+}   // namespace
 
 const Kernels* find_kernels(const std::string& instruction_set) {
   for (const Level& level : levels()) {
@@ -106,7 +107,9 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
   std::int64_t candidates_most = 1;
   std::int64_t scores_most = 1;
   std::int64_t own_most = 1;
-  const auto padded = [](std::int64_t n) { return (n + 8 + 15) / 16 * 16; };   // tiles write up to 8 past the last column
+  const auto padded = [](std::int64_t n) {
+    return (n + 8 + 15) / 16 * 16;
+  };   // tiles write up to 8 past the last column
   for (std::size_t g = 0; g < batch.num_groups(); ++g) {
     const std::int64_t hidden_count = batch.group_offsets[g + 1] - batch.group_offsets[g];
     const std::int64_t candidates = batch.shared_offsets[g + 1] - batch.shared_offsets[g];
@@ -151,4 +154,4 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
   own_coefficients = reinterpret_cast<float*>(take(own_bytes));
 }
 
-}  // namespace hogvec
+}   // namespace hogvec

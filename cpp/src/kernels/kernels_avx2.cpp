@@ -18,11 +18,11 @@ namespace {
 #include "vector.inl.hpp"
 // after it:
 #include "train_groups.inl.hpp"
-}  // namespace
+}   // namespace
 
 extern const Kernels kKernels;
 const Kernels kKernels = {"avx2", train_logistic_sgd, sigmoid, softplus};
-}  // namespace hogvec::avx2
+}   // namespace hogvec::avx2
 
 #ifdef __clang__
 #pragma clang attribute pop

@@ -7,7 +7,9 @@
 #define HOGVEC_REGISTERS 32
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c,movbe"))), apply_to = function)
+#pragma clang attribute push(                                                                                \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c,movbe"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,lzcnt,popcnt,f16c,movbe")
@@ -18,11 +20,11 @@ namespace {
 #include "vector.inl.hpp"
 // after it:
 #include "train_groups.inl.hpp"
-}  // namespace
+}   // namespace
 
 extern const Kernels kKernels;
 const Kernels kKernels = {"avx512", train_logistic_sgd, sigmoid, softplus};
-}  // namespace hogvec::avx512
+}   // namespace hogvec::avx512
 
 #ifdef __clang__
 #pragma clang attribute pop

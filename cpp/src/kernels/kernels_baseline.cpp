@@ -9,8 +9,8 @@ namespace {
 #include "vector.inl.hpp"
 // after it:
 #include "train_groups.inl.hpp"
-}  // namespace
+}   // namespace
 
 extern const Kernels kKernels;
 const Kernels kKernels = {"baseline", train_logistic_sgd, sigmoid, softplus};
-}  // namespace hogvec::baseline
+}   // namespace hogvec::baseline

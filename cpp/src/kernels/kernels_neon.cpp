@@ -11,10 +11,10 @@ namespace {
 #include "vector.inl.hpp"
 // after it:
 #include "train_groups.inl.hpp"
-}  // namespace
+}   // namespace
 
 extern const Kernels kKernels;
 const Kernels kKernels = {"neon", train_logistic_sgd, sigmoid, softplus};
-}  // namespace hogvec::neon
+}   // namespace hogvec::neon
 
 #endif

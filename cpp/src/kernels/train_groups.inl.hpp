@@ -1,6 +1,6 @@
-// The group kernel: encode bags, score candidates, link, update candidate rows, scatter to bag rows; the exact gradient of
-// each group's loss, each row moved through the caches once per group. Included inside a namespace of each instruction
-// set after vector.inl.hpp. Shapes: B hidden vectors, T shared candidates, rows of `stride` floats.
+// The group kernel: encode bags, score candidates, link, update candidate rows, scatter to bag rows; the exact gradient
+// of each group's loss, each row moved through the caches once per group. Included inside a namespace of each
+// instruction set after vector.inl.hpp. Shapes: B hidden vectors, T shared candidates, rows of `stride` floats.
 
 #ifdef __clang__
 #define HOGVEC_UNROLL _Pragma("clang loop unroll(full)")
@@ -8,22 +8,24 @@
 #define HOGVEC_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-constexpr int kTileCandidates = 6;                       // candidate rows of a tile, held in registers
+constexpr int kTileCandidates = 6;                            // candidate rows of a tile, held in registers
 constexpr int kTileHidden = HOGVEC_REGISTERS == 32 ? 4 : 2;   // hidden rows of a scoring tile
 constexpr int kTileSlices = HOGVEC_REGISTERS == 32 ? 2 : 1;   // registers per row in an updating tile
-constexpr int kPrefetchGroups = 2;                       // rows are fetched this many groups ahead
+constexpr int kPrefetchGroups = 2;                            // rows are fetched this many groups ahead
 
 HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
   return table.data + static_cast<long>(id) * table.stride;
 }
-HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) { return batch.group_hidden ? batch.group_hidden[i] : i; }
+HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
+  return batch.group_hidden ? batch.group_hidden[i] : i;
+}
 
 // Fetches the rows of a coming group a few cache lines at a time between the tiles of this one, so that memory works
 // while the arithmetic does: a burst of prefetches would wait for the processor's few line buffers. Rows asked for
 // lately are not asked for again. Its functions are inlined by force: one that only prefetches counts as pure, and
 // compilers drop calls to it.
 struct Fetcher {
-  static constexpr long kMostRows = 64;    // of one group; any more are left to the processor
+  static constexpr long kMostRows = 64;   // of one group; any more are left to the processor
   static constexpr long kRemembered = 64;
   const float* rows[kMostRows];
   unsigned recent_input[kRemembered], recent_output[kRemembered];
@@ -69,17 +71,16 @@ static void want_group(Fetcher& fetcher, const BatchArrays& batch, long g, const
 }
 
 struct Group {
-  long B = 0, T = 0;          // hidden vectors, shared candidates
-  long first = 0;             // first entry of group_hidden
-  long shared = 0;            // first shared candidate in the batch
-  long columns = 0;           // floats between rows of scores: T padded
-  const float** hidden;       // (B,) rows scored
-  float** gradient;           // (B,) rows that dH is added to; unused when the hidden rows are updated in place
-  float** candidates;         // (T,)
-  Fetcher* fetcher;           // of the rows of a coming group
-  long fetch_step;            // lines to ask for between two tiles
+  long B = 0, T = 0;      // hidden vectors, shared candidates
+  long first = 0;         // first entry of group_hidden
+  long shared = 0;        // first shared candidate in the batch
+  long columns = 0;       // floats between rows of scores: T padded
+  const float** hidden;   // (B,) rows scored
+  float** gradient;       // (B,) rows that dH is added to; unused when the hidden rows are updated in place
+  float** candidates;     // (T,)
+  Fetcher* fetcher;       // of the rows of a coming group
+  long fetch_step;        // lines to ask for between two tiles
 };
-
 
 // `n` things in tiles of at most `most`, as equal as can be.
 struct Tiles {
@@ -360,7 +361,8 @@ static void link_logistic(const Group& group, const BatchArrays& batch, float ra
 }
 
 // Adds the group's loss, sum of weight_b * weight_t * (softplus(s) - label * s), from its scores.
-static void measure_logistic(const Group& group, const BatchArrays& batch, const float* scores, float* losses, LossSum& sum) {
+static void measure_logistic(const Group& group, const BatchArrays& batch, const float* scores, float* losses,
+                             LossSum& sum) {
   for (long b = 0; b < group.B; ++b) {
     const float* row = scores + b * group.columns;
     for (long t = 0; t < group.columns; t += kLanes) store_private(losses + t, softplus_of(load_private(row + t)));
@@ -418,8 +420,7 @@ static void scatter(const Bag& bag, float scale, const TableView& input, const f
   for (long e = 0; e < bag.size; ++e) {
     float* row = row_of_table(input, bag.rows[e]);
     const Vec factor = splat(bag.weights ? scale * bag.weights[e] : scale);
-    for (long d = 0; d < input.stride; d += kLanes)
-      store(row + d, load(row + d) + factor * load_private(gradient + d));
+    for (long d = 0; d < input.stride; d += kLanes) store(row + d, load(row + d) + factor * load_private(gradient + d));
   }
 }
 

@@ -64,7 +64,7 @@ HOGVEC_INLINE Vec exp_negative(Vec x) {
   x = choose(x < -87.33F, splat(-87.33F), x);
   const Vec shifted = x * 0x1.715476p+0F + 0x1.8p23F;   // round to nearest by the float's own adder
   const Vec n = shifted - 0x1.8p23F;
-  Vec r = x - n * 0x1.62e400p-1F;                       // Cody and Waite: ln 2 in two parts
+  Vec r = x - n * 0x1.62e400p-1F;   // Cody and Waite: ln 2 in two parts
   r = r - n * 0x1.7f7d1cp-20F;
   const Vec r2 = r * r;
   const Vec p01 = r + 1.0F;
@@ -111,18 +111,15 @@ HOGVEC_INLINE Vec fold_8(Vec a, Vec b) {   // -> 8 partial sums of a, then 8 of 
 }
 HOGVEC_INLINE Vec fold_4(Vec a, Vec b) {
   constexpr IntVec mask = {-1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0};
-  return choose(mask, a, b) +
-         __builtin_shufflevector(a, b, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 4, 5, 6, 7, 16, 17, 18, 19, 12, 13, 14, 15, 24, 25, 26, 27);
 }
 HOGVEC_INLINE Vec fold_2(Vec a, Vec b) {
   constexpr IntVec mask = {-1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0};
-  return choose(mask, a, b) +
-         __builtin_shufflevector(a, b, 2, 3, 16, 17, 6, 7, 20, 21, 10, 11, 24, 25, 14, 15, 28, 29);
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 2, 3, 16, 17, 6, 7, 20, 21, 10, 11, 24, 25, 14, 15, 28, 29);
 }
 HOGVEC_INLINE Vec fold_1(Vec a, Vec b) {
   constexpr IntVec mask = {-1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0};
-  return choose(mask, a, b) +
-         __builtin_shufflevector(a, b, 1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
+  return choose(mask, a, b) + __builtin_shufflevector(a, b, 1, 16, 3, 18, 5, 20, 7, 22, 9, 24, 11, 26, 13, 28, 15, 30);
 }
 #elif HOGVEC_LANES == 8
 HOGVEC_INLINE Vec fold_4(Vec a, Vec b) {
