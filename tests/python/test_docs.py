@@ -9,7 +9,6 @@ from __future__ import annotations
 import doctest
 import gzip
 import importlib
-import itertools
 import pkgutil
 import re
 from pathlib import Path
@@ -85,8 +84,3 @@ def test_examples_of_the_package_docstring_are_true() -> None:
     result = doctest.testmod(hogvec)
     assert result.failed == 0
     assert result.attempted > 0
-
-
-def test_public_objects_have_docstrings() -> None:
-    for name, module in itertools.product(hogvec.__all__, [hogvec]):
-        assert getattr(module, name).__doc__, name
