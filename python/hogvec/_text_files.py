@@ -8,14 +8,14 @@ import errno
 import gzip
 import os
 import stat
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
 from . import _core
+from ._progress import progress_bar
 
-__all__ = ["ENCODING_ERRORS", "PathOrPaths", "check_paths", "feed_files", "progress_bar"]
+__all__ = ["ENCODING_ERRORS", "PathOrPaths", "check_paths", "feed_files"]
 
 PathOrPaths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
@@ -67,20 +67,6 @@ def feed_files(
                         done = file.tell()
                 encoder.end_file()
                 after_block()
-
-
-def progress_bar(progress: bool | None, **arguments: Any) -> contextlib.AbstractContextManager[Any]:
-    """Return a tqdm bar, or a context that gives None if no bar is wanted; None asks for one on a terminal."""
-    if progress is None:
-        progress = sys.stderr is not None and sys.stderr.isatty()
-    elif not isinstance(progress, bool):
-        raise TypeError(f"progress must be True, False or None, got {progress!r}")
-    if not progress:
-        return contextlib.nullcontext()
-    from tqdm import tqdm
-
-    bar: contextlib.AbstractContextManager[Any] = tqdm(**arguments)
-    return bar
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from . import _core
 from ._corpus_file import begin_file, finish_file, read_file
 from ._files import replace_file
-from ._text_files import ENCODING_ERRORS, PathOrPaths, check_paths, feed_files, progress_bar
+from ._progress import progress_bar
+from ._text_files import ENCODING_ERRORS, PathOrPaths, check_paths, feed_files
 from ._validate import check_choice, check_int
 from .vocabulary import Vocabulary, check_limits
 

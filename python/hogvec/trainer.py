@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 import time
 import weakref
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hogvec import _core
+from hogvec._progress import progress_bar
 from hogvec._system import available_cores, available_memory
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
@@ -121,23 +121,16 @@ class Progress:
 Callback = Callable[[Progress], object]
 
 
-class Bar:
-    """A tqdm bar over the words of a run."""
+def show_on(bar: Any) -> Callback:
+    """Return a callback that shows a run on a tqdm bar over its words."""
 
-    def __init__(self, total: int) -> None:
-        from tqdm import tqdm
-
-        self._bar: Any = tqdm(total=total, unit=" words", unit_scale=True, dynamic_ncols=True, smoothing=0.1)
-
-    def __call__(self, progress: Progress) -> None:
+    def show(progress: Progress) -> None:
         done = (progress.epoch - 1) * progress.total_words + progress.words
-        self._bar.set_description(f"epoch {progress.epoch}/{progress.epochs}", refresh=False)
-        self._bar.set_postfix_str(f"loss {progress.loss:.4f}, lr {progress.learning_rate:.5f}", refresh=False)
-        self._bar.update(done - self._bar.n)
+        bar.set_description(f"epoch {progress.epoch}/{progress.epochs}", refresh=False)
+        bar.set_postfix_str(f"loss {progress.loss:.4f}, lr {progress.learning_rate:.5f}", refresh=False)
+        bar.update(done - bar.n)
 
-    def close(self) -> None:
-        """Leave the bar on the screen and go to the next line."""
-        self._bar.close()
+    return show
 
 
 class Trainer:
@@ -318,19 +311,18 @@ class Trainer:
         for callback in callbacks:
             if not callable(callback):
                 raise TypeError(f"callbacks must be callable, got {callback!r}")
-        with_bar = show_bar(progress)
         check_corpus(corpus)
         with self._one_call():
             if self._tables is None:
                 self._make_tables(corpus)
             self._check_same_words(corpus)
-            bar = Bar(epochs * len(corpus)) if with_bar else None
-            try:
-                trained = self._run(self._made_tables(), corpus, epochs, [*callbacks, bar] if bar else callbacks)
-            finally:
-                self._forget_norms()
-                if bar:
-                    bar.close()
+            total = epochs * len(corpus)
+            with progress_bar(progress, total=total, unit=" words", unit_scale=True, dynamic_ncols=True) as bar:
+                watchers = callbacks if bar is None else [*callbacks, show_on(bar)]
+                try:
+                    trained = self._run(self._made_tables(), corpus, epochs, watchers)
+                finally:
+                    self._forget_norms()
         if trained == 0:
             raise ValueError(
                 f"the corpus must hold something to train on, got no sequence with two words left after subsampling "
@@ -470,15 +462,6 @@ class Trainer:
         vectors = self._result() if self._result is not None else None
         if vectors is not None:
             vectors._forget_norms()
-
-
-def show_bar(progress: bool | None) -> bool:
-    """Tell whether to show a bar: as asked, by default on a terminal."""
-    if progress is None:
-        return sys.stderr is not None and sys.stderr.isatty()
-    if not isinstance(progress, bool):
-        raise TypeError(f"progress must be True, False or None, got {progress!r}")
-    return progress
 
 
 def check_corpus(corpus: Corpus) -> Corpus:
