@@ -51,7 +51,8 @@ class Batch:
     input_table[bag_rows[e]]`` over its bag; its gradient reaches those rows times ``backward_scale[h]``. A group scores
     its hidden vectors against its shared candidates, and each hidden vector against candidates of its own. The loss is
     the sum of ``weight * (softplus(s) - label * s)``, s the inner product of a hidden vector and a candidate's row of
-    the output table. The arrays are copied. Groups are trained one after the other, each with the exact gradient of its loss.
+    the output table. Groups are trained one after the other, each with the exact gradient of its loss. The arrays are
+    copied.
 
     Parameters
     ----------

@@ -337,11 +337,13 @@ class Trainer:
                 if bar:
                     bar.close()
             if trained == 0:
-                raise ValueError(
-                    f"the corpus must hold something to train on, got no sequence with two words left after "
-                    f"subsampling with subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep "
-                    "every word"
-                )
+                rule = "the corpus must hold something to train on, got no sequence with two words"
+                if self.architecture.subsample > 0:
+                    rule += (
+                        f" left after subsampling with subsample={self.architecture.subsample:g}: raise it, or set it "
+                        "to 0 to keep every word"
+                    )
+                raise ValueError(rule)
             return self._vectors(corpus)
 
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
