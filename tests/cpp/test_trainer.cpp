@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kWords = 50;
+constexpr double kFewWords = 1e-3;   // subsampling that keeps a quarter: sanitizers make kernels slow
 
 // What the written-down kernels see of a group: hashes of its bags and of its candidates but the first, the target.
 struct SeenGroup {
@@ -290,7 +291,7 @@ TEST_CASE("several workers train with the rates of one") {
 
 TEST_CASE("the measured loss does not depend on the number of workers when nothing changes") {
   for (const std::string& name : available_instruction_sets()) {
-    Run run(shared_corpus());
+    Run run(shared_corpus(), kFewWords);
     run.settings.kernels = find_kernels(name);
     run.settings.learning_rate = 0;
     Stream stream(9);
@@ -312,7 +313,7 @@ TEST_CASE("the measured loss does not depend on the number of workers when nothi
 TEST_CASE("one worker is reproducible to the bit, and several train the same tables at once") {
   for (const std::string& name : available_instruction_sets()) {
     for (const bool cbow : {false, true}) {
-      Run first(shared_corpus()), second(shared_corpus()), third(shared_corpus());
+      Run first(shared_corpus(), kFewWords), second(shared_corpus(), kFewWords), third(shared_corpus(), kFewWords);
       const auto train = [&](Run& run, int threads) {
         run.settings.kernels = find_kernels(name);
         run.settings.architecture.cbow = cbow;
@@ -469,7 +470,7 @@ TEST_CASE("an empty corpus, and one without examples, train nothing") {
 TEST_CASE("workers share tables under hierarchical softmax, too") {
   const HuffmanTree tree = build_huffman_tree(shared_corpus().counts);
   for (const std::string& name : available_instruction_sets()) {
-    Run run(shared_corpus());
+    Run run(shared_corpus(), kFewWords);
     run.objective = HierarchicalSoftmaxObjective(tree);
     run.settings.kernels = find_kernels(name);
     const EpochProgress progress = run.train(4);

@@ -19,8 +19,8 @@ def test_values_are_exact_to_float_rounding(function: str, instruction_set: str)
     y = getattr(_core, function)(x, instruction_set)
     expected = getattr(reference, function)(x.astype(np.float64))
     units = np.abs(y - expected) / np.spacing(expected.astype(np.float32))
-    # An exponential (1.5 units), a sum (0.5), a quotient or a logarithm (1): 3.3 measured on millions of points.
-    assert units.max() < 3.5, x[units.argmax()]
+    # An exponential (0.9 units), a sum (0.5), a quotient (0.5), each up to doubled: 2.3 measured on millions of points.
+    assert units.max() < 2.4, x[units.argmax()]
 
 
 @pytest.mark.parametrize("instruction_set", INSTRUCTION_SETS)
