@@ -1,6 +1,7 @@
 // The encoder for Python: blocks of bytes and sequences of str in, arrays out. The work is done without the GIL.
 #include <pybind11/stl.h>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/corpus.hpp"
@@ -37,7 +38,7 @@ std::unique_ptr<Encoder> make_encoder(const Vocabulary* vocabulary, int threads,
 
 void feed(Encoder& encoder, const py::object& block) {
   const Bytes bytes(block);
-  const py::gil_scoped_release release;
+  const Unlocked unlocked;
   encoder.feed(bytes);
 }
 
@@ -77,7 +78,9 @@ void add_sequences(Encoder& encoder, const py::iterable& sequences) {
   std::vector<WordBytes> owners;
   std::vector<std::string_view> words;
   std::int64_t number = 0;
+  const ActiveCall active;   // the iterable may be code of the caller's
   for (const py::handle sequence : sequences) {
+    if (ActiveCall::exiting()) throw StateError("sequences must not be taken while the interpreter exits");
     add_sequence(encoder, sequence, number, owners, words);
     if (++number % 1024 == 0 && PyErr_CheckSignals() != 0) throw py::error_already_set();
   }
@@ -93,16 +96,17 @@ py::array_t<std::int32_t> ids_to_array(TokenBuffer&& tokens) {
 
 py::tuple take(Encoder& encoder) {
   EncodedTokens encoded = [&] {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     return encoder.take();
   }();
   return py::make_tuple(ids_to_array(std::move(encoded.tokens)), to_array(std::move(encoded.ends)));
 }
 
 py::tuple finish(Encoder& encoder, std::int64_t min_count, std::int64_t max_size, const py::iterable& keep) {
+  const ActiveCall active;
   const std::vector<std::string> words = to_strings(keep, "keep");
   EncodedCorpus corpus = [&] {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     return encoder.finish({min_count, max_size}, words);
   }();
   const py::object vocabulary = corpus.vocabulary ? py::cast(std::move(*corpus.vocabulary)) : py::none();
@@ -114,7 +118,7 @@ template <class Id>
 py::array_t<std::int64_t> count(const Array<Id>& ids, std::int64_t num_ids) {
   const auto values = as_span(ids, "ids");
   std::vector<std::int64_t> counts = [&] {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     return count_ids(values, num_ids);
   }();
   return to_array(std::move(counts));
@@ -128,7 +132,7 @@ void bind_corpus(py::module_& module) {
            py::arg("threads") = 1, py::arg("keep_tokens") = true, py::arg("check_utf8") = true,
            py::arg("piece_bytes") = 65536, py::keep_alive<1, 2>())
       .def("feed", &feed, py::arg("block"))
-      .def("end_file", &Encoder::end_file, py::call_guard<py::gil_scoped_release>())
+      .def("end_file", &Encoder::end_file, py::call_guard<Unlocked>())
       .def("add_sequences", &add_sequences, py::arg("sequences"))
       .def("take", &take)
       .def("finish", &finish, py::arg("min_count") = 1, py::arg("max_size") = kMaxWords, py::arg("keep") = py::tuple());

@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/error.hpp"
@@ -13,7 +14,7 @@ namespace {
 
 AliasTable make_alias_table(const Array<double>& weights) {
   const auto span = as_span(weights, "weights");
-  const py::gil_scoped_release release;
+  const Unlocked unlocked;
   return AliasTable(span);
 }
 
@@ -26,7 +27,7 @@ py::array_t<std::int32_t> draw(const AliasTable& table, std::int64_t n_draws, st
   Stream stream(make_key(seed, Purpose::kSample));
   for (std::int64_t begin = 0; begin < n_draws; begin += kBlock) {
     {
-      const py::gil_scoped_release release;
+      const Unlocked unlocked;
       const std::int64_t end = std::min(begin + kBlock, n_draws);
       for (std::int64_t i = begin; i < end; ++i) out[i] = static_cast<std::int32_t>(table.draw(stream));
     }
@@ -39,7 +40,7 @@ py::array_t<double> weights_of_counts(const Array<std::int64_t>& counts, double 
   const auto span = as_span(counts, "counts");
   std::vector<double> weights;
   {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     weights = unigram_weights(span, power);
   }
   return to_array(std::move(weights));

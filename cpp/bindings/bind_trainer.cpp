@@ -3,6 +3,8 @@
 #include <pybind11/stl.h>
 
 #include <atomic>
+#include <cmath>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -143,7 +145,6 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
                                  std::uint64_t seed, int threads,
                                  const std::function<bool(const EpochProgress&)>& observer) {
   const ActiveCall active;
-  if (ActiveCall::exiting()) throw StateError("training must not begin while the interpreter exits");
   const Tables::Busy busy(tables);
   if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
   EpochSettings settings;
@@ -181,6 +182,13 @@ std::span<const Element> optional_span(const Optional<T>& array, const char* nam
   return {reinterpret_cast<const Element*>(values.data()), values.size()};
 }
 
+// In a Batch an empty span means the default; an empty array that was given means no entries.
+template <class T>
+void check_given(const Optional<T>& array, std::size_t needed, const char* name) {
+  if (array && array->size() == 0 && needed > 0)
+    throw ValueError(std::string(name) + " must not be empty, got no entry; leave it out for its default");
+}
+
 double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const Optional<std::int64_t>& bag_offsets,
                    const Optional<float>& bag_weights, const Optional<float>& forward_scale,
                    const Optional<float>& backward_scale, const Optional<float>& weight,
@@ -190,7 +198,6 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
                    const Optional<std::int64_t>& own_offsets, const Optional<std::uint32_t>& own_rows,
                    const Optional<float>& own_labels, double learning_rate, const std::string& instruction_set) {
   const ActiveCall active;
-  if (ActiveCall::exiting()) throw StateError("training must not begin while the interpreter exits");
   const Tables::Busy busy(tables);
   const Kernels& kernels = kernels_named(instruction_set);
   const auto rows = [](const Array<std::uint32_t>& array, const char* name) {
@@ -214,6 +221,16 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   given.own_rows = optional_span<std::uint32_t, RowId>(own_rows, "own_rows");
   given.own_labels = optional_span(own_labels, "own_labels");
 
+  check_given(bag_offsets, 1, "bag_offsets");
+  check_given(bag_weights, given.bag_rows.size(), "bag_weights");
+  const std::size_t hidden = given.num_hidden();
+  check_given(forward_scale, hidden, "forward_scale");
+  check_given(backward_scale, hidden, "backward_scale");
+  check_given(weight, hidden, "weight");
+  check_given(group_hidden, hidden, "group_hidden");
+  check_given(shared_weights, given.shared_rows.size(), "shared_weights");
+  check_given(own_offsets, 1, "own_offsets");
+
   const py::gil_scoped_release release;
   validate(given, tables.input().rows, tables.output().rows);
   BatchBuffer buffer = canonical(given);
@@ -224,6 +241,13 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   settings.learning_rate = static_cast<float>(learning_rate);
   LossSum loss;
   kernels.train_logistic_sgd(BatchArrays(batch), settings, tables.input(), tables.output(), scratch, loss);
+  if (!std::isfinite(loss.loss)) {
+    char rate[32];
+    std::snprintf(rate, sizeof rate, "%g", learning_rate);
+    throw StateError(std::string("the loss of the batch must be finite, got ") +
+                     (std::isnan(loss.loss) ? "nan" : "inf") + " at learning rate " + rate +
+                     ": the tables or the batch hold values that are too large");
+  }
   return loss.loss;
 }
 

@@ -1,6 +1,7 @@
 // Huffman trees as flat arrays.
 #include <utility>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/tree.hpp"
@@ -13,7 +14,7 @@ py::tuple huffman_arrays(const Array<std::int64_t>& counts) {
   const auto span = as_span(counts, "counts");
   HuffmanTree tree;
   {
-    const py::gil_scoped_release release;
+    const Unlocked unlocked;
     tree = build_huffman_tree(span);
   }
   return py::make_tuple(to_array(std::move(tree.offsets)), to_array<RowId, std::int32_t>(std::move(tree.points)),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/error.hpp"
@@ -24,6 +25,7 @@ py::array_t<Element> view(std::span<const T> values, py::handle owner) {
 }
 
 Vocabulary from_words(const py::iterable& words, const std::optional<Array<std::int64_t>>& counts) {
+  const ActiveCall active;   // the iterable may be code of the caller's
   WordArena arena;
   for (const py::handle word : words) {
     check_word(word, "words");
@@ -66,6 +68,7 @@ std::int32_t find(const Vocabulary& vocabulary, py::handle word) {
 }
 
 py::array_t<std::int32_t> find_all(const Vocabulary& vocabulary, const py::iterable& words) {
+  const ActiveCall active;
   std::vector<std::int32_t> ids;
   for (const py::handle word : words) {
     check_word(word, "words");
@@ -84,8 +87,9 @@ py::list words(const Vocabulary& vocabulary, std::size_t begin, std::size_t end)
 
 Vocabulary select(const Vocabulary& vocabulary, std::int64_t min_count, std::int64_t max_size,
                   const py::iterable& keep) {
+  const ActiveCall active;
   const std::vector<std::string> words = to_strings(keep, "keep");
-  const py::gil_scoped_release release;
+  const Unlocked unlocked;
   return vocabulary.select({min_count, max_size}, words);
 }
 

@@ -1,13 +1,14 @@
 // word2vec_format.hpp for Python: bytes in, arrays out, the GIL released while parsing and formatting.
 #include <utility>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "hogvec/word2vec_format.hpp"
 
 namespace hogvec::bindings {
 namespace {
 
-RowFormat row_format(bool binary) { return binary ? RowFormat::binary : RowFormat::text; }
+RowFormat row_format(bool binary) { return binary ? RowFormat::kBinary : RowFormat::kText; }
 
 py::tuple parse(const py::buffer& buffer, bool binary, Array<float>& out, bool last, std::size_t first_row) {
   const auto info = buffer.request();
@@ -19,7 +20,7 @@ py::tuple parse(const py::buffer& buffer, bool binary, Array<float>& out, bool l
   const std::span<float> values(out.mutable_data(), static_cast<std::size_t>(out.size()));
   const std::string_view bytes(static_cast<const char*>(info.ptr), static_cast<std::size_t>(info.size));
   auto parsed = [&] {
-    py::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return parse_rows(bytes, row_format(binary), dim, values, last, first_row);
   }();
   return py::make_tuple(parsed.rows, parsed.bytes, py::bytes(parsed.letters), to_array(std::move(parsed.lengths)),
@@ -53,7 +54,7 @@ py::bytes format(const Array<std::uint8_t>& letters, const Array<std::int64_t>& 
   check_offsets(ends, as_span(letters, "letters").size(), rows);
   const NamedRows table{as_span(letters, "letters"), ends, vectors.data(), vectors.strides(0), dim};
   const auto text = [&] {
-    py::gil_scoped_release unlocked;
+    const Unlocked unlocked;
     return format_rows(table, row_format(binary));
   }();
   return py::bytes(text);

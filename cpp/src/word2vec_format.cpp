@@ -102,7 +102,7 @@ bool next_binary_row(std::string_view bytes, std::size_t dim, float* out, bool l
 
 // Blank lines, and the newline the C tool writes after a binary row.
 void skip_blank_lines(std::string_view bytes, RowFormat format, std::size_t& position) {
-  if (format == RowFormat::binary) {
+  if (format == RowFormat::kBinary) {
     while (position < bytes.size() && bytes[position] == '\n') ++position;
     return;
   }
@@ -165,10 +165,10 @@ ParsedRows parse_rows(std::string_view bytes, RowFormat format, std::size_t dim,
   while (parsed.rows < capacity) {
     skip_blank_lines(bytes, format, parsed.bytes);
     const auto rest = bytes.substr(parsed.bytes);
-    if (rest.empty() || (last && format == RowFormat::text && is_blank(rest))) break;
+    if (rest.empty() || (last && format == RowFormat::kText && is_blank(rest))) break;
     const auto row = first_row + parsed.rows;
     float* values = out.data() + parsed.rows * dim;
-    const bool whole = format == RowFormat::text ? next_text_row(bytes, dim, values, last, row, parsed)
+    const bool whole = format == RowFormat::kText ? next_text_row(bytes, dim, values, last, row, parsed)
                                                  : next_binary_row(bytes, dim, values, last, row, parsed);
     if (whole) continue;
     if (rest.size() > kLongestRow + 64 * dim) {
@@ -182,7 +182,7 @@ ParsedRows parse_rows(std::string_view bytes, RowFormat format, std::size_t dim,
 std::string format_rows(const NamedRows& table, RowFormat format) {
   const auto rows = table.offsets.size() - 1;
   std::string text;
-  text.reserve(rows * (table.dim * (format == RowFormat::text ? 13 : 4) + 16));
+  text.reserve(rows * (table.dim * (format == RowFormat::kText ? 13 : 4) + 16));
   for (std::size_t row = 0; row < rows; ++row) {
     const auto* letters = reinterpret_cast<const char*>(table.letters.data()) + table.offsets[row];
     const std::string_view word(letters, static_cast<std::size_t>(table.offsets[row + 1] - table.offsets[row]));
@@ -192,18 +192,18 @@ std::string format_rows(const NamedRows& table, RowFormat format) {
     const auto* values = reinterpret_cast<const float*>(reinterpret_cast<const char*>(table.first) +
                                                         static_cast<std::ptrdiff_t>(row) * table.row_stride);
     text.append(word);
-    if (format == RowFormat::binary) text += ' ';
+    if (format == RowFormat::kBinary) text += ' ';
     for (std::size_t d = 0; d < table.dim; ++d) {
       if (!std::isfinite(values[d])) {
         throw ValueError("the vector of " + quoted(word) + " must be finite to be written, got " +
                          std::to_string(values[d]));
       }
-      if (format == RowFormat::text) {
+      if (format == RowFormat::kText) {
         text += ' ';
         append_float(text, values[d]);
       }
     }
-    if (format == RowFormat::binary) text.append(reinterpret_cast<const char*>(values), table.dim * sizeof(float));
+    if (format == RowFormat::kBinary) text.append(reinterpret_cast<const char*>(values), table.dim * sizeof(float));
     text += '\n';
   }
   return text;

@@ -131,7 +131,10 @@ def _read_header(data: mmap.mmap) -> tuple[dict[str, Any], int]:
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= len(data) - 8:
         raise ValueError(f"its header must fit into the {len(data)} bytes there are, got a length of {length}")
-    header = json.loads(data[8 : 8 + length])
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except RecursionError:
+        raise ValueError("its header is nested too deeply") from None
     if not isinstance(header, dict):
         raise ValueError("its header is no JSON object")
     return header, 8 + length

@@ -40,4 +40,20 @@ def available_memory() -> int | None:
     limit, used = read_numbers(CGROUP / "memory.max"), read_numbers(CGROUP / "memory.current")
     if limit and used:
         known.append(max(0, limit[0] - used[0]))
+    left = _address_space_left()
+    if left is not None:
+        known.append(left)
     return min(known) if known else None
+
+
+def _address_space_left() -> int | None:
+    """Return the bytes that a limit of this process (``ulimit -v``) leaves it, None without such a limit."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    pages = read_numbers(Path("/proc/self/statm"))
+    if limit == resource.RLIM_INFINITY or not pages:
+        return None
+    return max(0, limit - pages[0] * resource.getpagesize())

@@ -37,12 +37,14 @@ def check_float(
     maximum: float | None = None,
 ) -> float:
     """Return `value` as a finite float; `minimum` and `maximum` are allowed values, `above` is not."""
-    if isinstance(value, (bool, str, bytes)):
+    if isinstance(value, (bool, np.bool_, str, bytes, bytearray, memoryview)) or getattr(value, "ndim", 0) > 0:
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
+    except OverflowError:  # an int beyond the floats, of which nobody wants to read every digit
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if minimum is not None and number < minimum:

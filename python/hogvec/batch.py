@@ -16,7 +16,7 @@ def as_offsets(name: str, values: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(values)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return np.array(array, dtype=np.int64, order="C")
 
 
 def as_rows(name: str, values: ArrayLike) -> NDArray[np.uint32]:
@@ -29,7 +29,7 @@ def as_rows(name: str, values: ArrayLike) -> NDArray[np.uint32]:
     if array.min() < 0 or array.max() >= 2**32:
         wrong = array.min() if array.min() < 0 else array.max()
         raise IndexError(f"{name} must be at least 0 and below 2^32, got {wrong}")
-    return np.ascontiguousarray(array, dtype=np.uint32)
+    return np.array(array, dtype=np.uint32, order="C")
 
 
 def as_floats(name: str, values: ArrayLike) -> NDArray[np.float32]:
@@ -37,7 +37,7 @@ def as_floats(name: str, values: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
-    floats = np.ascontiguousarray(array, dtype=np.float32)
+    floats = np.array(array, dtype=np.float32, order="C")
     if not np.isfinite(floats).all():
         raise ValueError(f"{name} must be finite, got {floats[~np.isfinite(floats)][0]}")
     return floats
@@ -51,7 +51,8 @@ class Batch:
     input_table[bag_rows[e]]`` over its bag; its gradient reaches those rows times ``backward_scale[h]``. A group scores
     its hidden vectors against its shared candidates, and each hidden vector against candidates of its own. The loss is
     the sum of ``weight * (softplus(s) - label * s)``, s the inner product of a hidden vector and a candidate's row of
-    the output table. Groups are trained one after the other, each with the exact gradient of its loss.
+    the output table. Groups are trained one after the other, each with the exact gradient of its loss. The arrays are
+    copied.
 
     Parameters
     ----------
@@ -125,6 +126,7 @@ class Batch:
                 converted = as_rows(name, value)
             else:
                 converted = as_floats(name, value)
+            converted.flags.writeable = False
             object.__setattr__(self, name, converted)
 
     def _arrays(self) -> dict[str, Any]:

@@ -57,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, default None
         The words after ``hogvec``; None takes those of the process.
     """
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before the command has begun
+        return _fail("interrupted", code=130)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and options.run is _train and not any(word.startswith("-") for word in rest):
@@ -167,6 +174,11 @@ def _add_train(commands: Any) -> None:
         "--min-count", type=int, default=5, metavar="N", help="leave out words that are rarer (default: 5)"
     )
     vocabulary.add_argument("--max-vocab", type=int, metavar="N", help="keep the N most frequent words (default: all)")
+    vocabulary.add_argument(
+        "--encoding-errors",
+        choices=("strict", "replace", "ignore", "surrogateescape"),
+        help="bytes that are no UTF-8: stop, put U+FFFD, leave them out, or keep them (default: strict)",
+    )
     training = parser.add_argument_group("training")
     training.add_argument("--epochs", type=int, default=5, metavar="N", help="passes over the text (default: 5)")
     training.add_argument(
@@ -273,7 +285,7 @@ def _train(options: argparse.Namespace) -> int:
     from hogvec.corpus import Corpus
 
     progress = False if options.quiet else None
-    limits = _given(min_count=options.min_count, max_size=options.max_vocab)
+    limits = _given(min_count=options.min_count, max_size=options.max_vocab, encoding_errors=options.encoding_errors)
     corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress, **limits)
     start = time.perf_counter()
     vectors = trainer.fit(corpus, epochs=options.epochs, progress=progress)
@@ -330,7 +342,7 @@ def _report(corpus: Corpus, trainer: Trainer, seconds: dict[str, float], setting
         "trained_words": sum(epoch.trained_words for epoch in epochs),
         "seconds": {part: seconds[part] for part in ("counting", "encoding", "training")},
         "words_per_second": corpus.raw_words * len(epochs) / seconds["training"],
-        "loss": [epoch.loss for epoch in epochs],
+        "loss": [_number(epoch.loss) for epoch in epochs],
         "peak_memory_bytes": _peak_memory_bytes(),
         "settings": settings,
         "version": __version__,
@@ -352,13 +364,17 @@ def _print_summary(options: argparse.Namespace, report: dict[str, Any], vectors:
         ("read", f"{report['raw_words']:,} words in {reading:.1f} s"),
         ("vocabulary", f"{len(vectors):,} words"),
         ("trained", f"in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
-        ("loss", f"{losses[-1]:.4f} in epoch {len(losses)}, {losses[0]:.4f} in epoch 1"),
+        ("loss", f"{_loss(losses[-1])} in epoch {len(losses)}, {_loss(losses[0])} in epoch 1"),
         ("memory", f"{report['peak_memory_bytes'] / 2**20:,.0f} MiB at most"),
         ("vectors", options.output),
     ]
     if options.report is not None:
         rows.append(("report", options.report))
     _print_pairs(rows)
+
+
+def _loss(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from . import _core
 from ._corpus_file import begin_file, finish_file, read_file
 from ._files import replace_file
 from ._progress import progress_bar
+from ._system import available_cores, available_memory
 from ._text_files import ENCODING_ERRORS, PathOrPaths, check_paths, feed_files
 from ._validate import check_choice, check_int
 from .vocabulary import Vocabulary, check_limits
@@ -22,6 +23,7 @@ from .vocabulary import Vocabulary, check_limits
 __all__ = ["Corpus"]
 
 _BLOCK_BYTES = 1 << 20  # that a thread is given at once: it stays in the second-level cache
+_MOST_BLOCK_BYTES = 1 << 26
 _MAX_THREADS = 1024
 
 
@@ -134,7 +136,7 @@ class Corpus:
         feed_files(
             encoder,
             names,
-            block_bytes=_BLOCK_BYTES * n_threads,
+            block_bytes=_block_bytes(n_threads),
             encoding_errors=encoding_errors,
             progress=progress,
             description="reading",
@@ -218,6 +220,8 @@ class Corpus:
             An id is negative, or not below `num_ids` or 2**31 - 1.
         TypeError
             The dtype is none of those above.
+        MemoryError
+            One count for every number up to the largest id does not fit into the memory available.
         ValueError
             There is no id, an array does not have one axis, the offsets do not ascend from 0 to the number of ids.
         """
@@ -228,6 +232,9 @@ class Corpus:
         if len(tokens) == 0:
             raise ValueError("ids must hold at least one id, got none")
         _core.check_offsets(starts, len(tokens))
+        rows = int(tokens.max()) + 1 if num_ids is None else limit
+        if rows < 2**31:  # else an id is out of range, which is said below
+            _check_count_memory(rows)
         counts = _core.count_ids(tokens, limit)
         seconds = {"counting": time.perf_counter() - start, "encoding": 0.0}
         return cls._make(tokens.astype(np.int32, copy=False), starts, counts, None, len(tokens), seconds)
@@ -274,7 +281,7 @@ class Corpus:
         limits = _check_vocabulary_arguments(vocabulary, min_count, max_size, keep)
         n_threads = _check_threads(threads)
         options: dict[str, Any] = {
-            "block_bytes": _BLOCK_BYTES * n_threads,
+            "block_bytes": _block_bytes(n_threads),
             "encoding_errors": encoding_errors,
             "progress": progress,
         }
@@ -433,12 +440,25 @@ def _check_vocabulary_arguments(
     return min_count, limit, ()
 
 
+def _check_count_memory(rows: int) -> None:
+    """Raise MemoryError before anything is allocated if one count for each id does not fit."""
+    available = available_memory()
+    if available is not None and 8 * rows > available:
+        raise MemoryError(
+            f"ids up to {rows - 1:,} need {8 * rows / 2**30:.1f} GiB for their counts alone, got "
+            f"{available / 2**30:.1f} GiB of memory available; number the ids from 0 without gaps"
+        )
+
+
+def _block_bytes(threads: int) -> int:
+    """Return how much text is read at once."""
+    return min(_BLOCK_BYTES * threads, _MOST_BLOCK_BYTES)
+
+
 def _check_threads(threads: int | None) -> int:
     if threads is not None:
         return check_int("threads", threads, minimum=1, maximum=_MAX_THREADS)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return min(available_cores(), _MAX_THREADS)
 
 
 def _check_integers(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -195,7 +195,7 @@ class Trainer:
         self._tables: _core.Tables | None = None
         self._vocabulary: Vocabulary | None = None
         self._epochs_begun = 0
-        self._result: weakref.ref[KeyedVectors] | None = None
+        self._results: weakref.WeakSet[KeyedVectors] = weakref.WeakSet()  # views of the tables
         self._busy = threading.Lock()
 
     def __repr__(self) -> str:
@@ -261,10 +261,15 @@ class Trainer:
         outputs = check_int("output_rows", output_rows, minimum=1, maximum=most)
         dim = self.architecture.dim
         check_table_memory(inputs, outputs, dim)
-        self._tables = _core.Tables(inputs, outputs, dim, self.seed)
+        try:
+            self._tables = _core.Tables(inputs, outputs, dim, self.seed)
+        except MemoryError:
+            raise MemoryError(
+                f"{describe_tables(inputs, outputs, dim)}, got too little memory from the system"
+            ) from None
         self._vocabulary = corpus.vocabulary if corpus is not None else None
         self._epochs_begun = 0
-        self._result = None
+        self._results.clear()
         self.history = []
 
     def fit(
@@ -323,12 +328,15 @@ class Trainer:
                     trained = self._run(self._made_tables(), corpus, epochs, watchers)
                 finally:
                     self._forget_norms()
-        if trained == 0:
-            raise ValueError(
-                f"the corpus must hold something to train on, got no sequence with two words left after subsampling "
-                f"with subsample={self.architecture.subsample:g}: raise it, or set it to 0 to keep every word"
-            )
-        return self._vectors(corpus)
+            if trained == 0:
+                rule = "the corpus must hold something to train on, got no sequence with two words"
+                if self.architecture.subsample > 0:
+                    rule += (
+                        f" left after subsampling with subsample={self.architecture.subsample:g}: raise it, or set it "
+                        "to 0 to keep every word"
+                    )
+                raise ValueError(rule)
+            return self._vectors(corpus)
 
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
         """Train on examples of one's own, on the calling thread.
@@ -411,6 +419,7 @@ class Trainer:
             progress.seconds = time.perf_counter() - began
             progress.words_per_second = (words_before + state.words) / progress.seconds
             progress.epoch_finished = finished
+            self._forget_norms()  # a watcher may look at vectors of an earlier run
             for watcher in watchers:
                 watcher(progress)
             return not progress.stopping
@@ -455,12 +464,11 @@ class Trainer:
 
     def _vectors(self, corpus: Corpus) -> KeyedVectors:
         vectors = KeyedVectors(corpus.vocabulary, self.input_table)
-        self._result = weakref.ref(vectors)
+        self._results.add(vectors)
         return vectors
 
     def _forget_norms(self) -> None:
-        vectors = self._result() if self._result is not None else None
-        if vectors is not None:
+        for vectors in self._results:
             vectors._forget_norms()
 
 
@@ -473,11 +481,20 @@ def check_corpus(corpus: Corpus) -> Corpus:
 
 def check_table_memory(input_rows: int, output_rows: int, dim: int) -> None:
     """Raise MemoryError before anything is allocated if two tables of these shapes do not fit."""
-    stride = -(-dim // ROW_ALIGNMENT) * ROW_ALIGNMENT
-    needed = (input_rows + output_rows) * stride * 4
     available = available_memory()
-    if available is not None and needed > available:
+    if available is not None and table_bytes(input_rows, output_rows, dim) > available:
         raise MemoryError(
-            f"tables of {input_rows:,} and {output_rows:,} rows of {dim:,} floats need {needed / 2**30:.1f} GiB, "
-            f"got {available / 2**30:.1f} GiB of memory available"
+            f"{describe_tables(input_rows, output_rows, dim)}, got {available / 2**30:.1f} GiB of memory available"
         )
+
+
+def table_bytes(input_rows: int, output_rows: int, dim: int) -> int:
+    """Return the memory of two tables, whose rows are padded."""
+    stride = -(-dim // ROW_ALIGNMENT) * ROW_ALIGNMENT
+    return (input_rows + output_rows) * stride * 4
+
+
+def describe_tables(input_rows: int, output_rows: int, dim: int) -> str:
+    """Say how much memory two tables need."""
+    needed = table_bytes(input_rows, output_rows, dim) / 2**30
+    return f"tables of {input_rows:,} and {output_rows:,} rows of {dim:,} floats need {needed:.1f} GiB"

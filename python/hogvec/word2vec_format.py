@@ -26,6 +26,7 @@ from hogvec.vocabulary import Vocabulary
 __all__ = ["read_word2vec_format", "write_word2vec_format"]
 
 _CHUNK = 1 << 22  # bytes read at once
+_MOST_COMPRESSED = 1040  # bytes that a byte of deflate can stand for, at most 1032
 _LONGEST_LINE = 1 << 22  # bytes looked at for the first line
 _HEADER = re.compile(rb"\s*(\d{1,18})\s+(\d{1,18})\s*")
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -54,7 +55,7 @@ def _compressed(path: str | os.PathLike[str], file: BinaryIO) -> Iterator[Binary
 
 
 def _is_gzip(path: str | os.PathLike[str]) -> bool:
-    return os.fspath(path).endswith(".gz")
+    return os.fsdecode(path).endswith(".gz")
 
 
 def read_word2vec_format(
@@ -101,12 +102,14 @@ class _Reader:
             if binary or self.dim < 2:
                 raise ValueError(f"the first line must be 'rows dim', got {line[:60]!r}")
         shortest = self.dim * (4 if self.binary else 2) + (2 if self.binary else 1)  # bytes a row takes at least
-        if size_is_exact and self.promised and self.promised * shortest > size:
+        most = size if size_is_exact else _MOST_COMPRESSED * size
+        if self.promised and self.promised * shortest > most:
             raise ValueError(
                 f"the first line promises {self.promised} rows of dim {self.dim}, the file has {size} bytes"
+                + ("" if size_is_exact else ", compressed")
             )
-        while len(self.buffer) - self.done < shortest and self._more():  # one row is there before any is allocated
-            pass
+        while self.promised != 0 and len(self.buffer) - self.done < shortest and self._more():
+            pass  # one row is there before any is allocated
         if self.promised and len(self.buffer) - self.done < shortest:
             raise ValueError(f"the first line promises rows of dim {self.dim}, the file ends before one")
         self.likely = (size if size_is_exact else 4 * size) // shortest + 1

@@ -29,7 +29,7 @@ TEST_CASE("both ways of parsing a number agree, and with every float that was wr
     if (!(value - value == 0)) continue;   // infinite or NaN
     const std::vector<float> values{value};
     const std::vector<std::int64_t> offsets{0, 1};
-    const std::string row = format_rows(named("w", offsets, values), RowFormat::text);
+    const std::string row = format_rows(named("w", offsets, values), RowFormat::kText);
     const std::string_view field = std::string_view(row).substr(2, row.size() - 3);
     float first = 1, second = 2;
     CHECK(parse_float(field, first));
@@ -60,7 +60,7 @@ TEST_CASE("bytes cut anywhere give the same rows") {
   const std::string letters = "onetwo words\xc3\xbc";
   const std::vector<std::int64_t> offsets{0, 3, 6, 12, 14};
   const std::vector<float> values{1.5F, -2.25e-30F, 3e30F, 0.1F, 0.0F, -0.0F, 7.0F, 123456.79F};
-  for (const auto format : {RowFormat::text, RowFormat::binary}) {
+  for (const auto format : {RowFormat::kText, RowFormat::kBinary}) {
     const std::string bytes = [&] {
       std::string text = letters;
       text[6] = '_';   // white space cannot be written
@@ -80,16 +80,16 @@ TEST_CASE("bytes cut anywhere give the same rows") {
 
 TEST_CASE("no more rows are parsed than there is room for") {
   std::vector<float> out(2);
-  const auto parsed = parse_rows("a 1\nb 2\nc 3\n", RowFormat::text, 1, out, true, 1);
+  const auto parsed = parse_rows("a 1\nb 2\nc 3\n", RowFormat::kText, 1, out, true, 1);
   CHECK(parsed.rows == 2);
   CHECK(parsed.bytes == 8);
-  CHECK(parse_rows("a 1\n", RowFormat::text, 1, {}, true, 1).bytes == 0);
+  CHECK(parse_rows("a 1\n", RowFormat::kText, 1, {}, true, 1).bytes == 0);
 }
 
 TEST_CASE("words that are not UTF-8 are marked, in messages as well") {
   std::vector<float> out(2);
-  const auto parsed = parse_rows("a 1\n\xff 2\n", RowFormat::text, 1, out, true, 1);
+  const auto parsed = parse_rows("a 1\n\xff 2\n", RowFormat::kText, 1, out, true, 1);
   CHECK(parsed.broken == std::vector<std::int64_t>{1});
-  CHECK_THROWS_WITH_AS(parse_rows("a \xff\n", RowFormat::text, 1, out, true, 5),
+  CHECK_THROWS_WITH_AS(parse_rows("a \xff\n", RowFormat::kText, 1, out, true, 5),
                        "row 5: number 1 of 1 must be a finite float32, got '?'", ValueError);
 }

@@ -128,6 +128,18 @@ def test_train_takes_many_files_and_options_between_them(text: Path, tmp_path: P
     assert out.exists()
 
 
+def test_a_loss_that_was_not_measured_is_null_in_the_report(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    made = hogvec.trainer.EpochReport
+    monkeypatch.setattr(hogvec.trainer, "EpochReport", lambda **fields: made(**{**fields, "loss": math.nan}))
+    command = ["train", str(text), str(tmp_path / "v.bin"), "--dim", "4", "--epochs", "2", "--report", str(report)]
+    assert main([*command, "--subsample", "0"]) == 0
+    assert json.loads(report.read_text(), parse_constant=pytest.fail)["loss"] == [None, None]
+    assert "unknown in epoch 2" in capsys.readouterr().out
+
+
 def test_the_report_adds_up(text: Path, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     arguments = ["train", str(text), str(tmp_path / "v.bin"), "--report", str(path), "--quiet"]
@@ -233,6 +245,17 @@ def test_missing_and_empty_inputs_are_named(text: Path, tmp_path: Path, capsys: 
     assert not out.exists()
 
 
+def test_text_that_is_no_utf8_is_read_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, out = tmp_path / "latin1.txt", tmp_path / "v.safetensors"
+    text.write_bytes(b"caf\xe9 au lait " * 50)
+    command = ("train", text, out, "--subsample", "0", "--dim", "4", "--epochs", "1", "--quiet")
+    assert "invalid UTF-8 at offset 3" in fails(capsys, 1, *command)
+    assert not out.exists()
+    for errors, word in (("replace", "caf\ufffd"), ("ignore", "caf"), ("surrogateescape", "caf\udce9")):
+        assert main([*map(str, command), "--encoding-errors", errors]) == 0
+        assert word in hogvec.KeyedVectors.load(out)
+
+
 def test_an_output_that_cannot_be_written_is_found_before_reading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,6 +317,17 @@ def test_an_interrupt_ends_with_130_and_saves_nothing(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_an_interrupt_before_the_command_begins_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hogvec.cli, "_parser", interrupt)
+    assert main(["info"]) == 130
+    assert capsys.readouterr().err == "hogvec: interrupted\n"
+
+
 def test_ctrl_c_stops_a_running_training(tmp_path: Path) -> None:
     text = write_text(tmp_path / "text.txt", lines=2000)
     waiting = (
@@ -494,8 +528,8 @@ def test_help_names_every_command_and_option(capsys: pytest.CaptureFixture[str])
         texts[command] = help_of(command, capsys)
         assert f"example: hogvec {command}" in texts[command]
     training = (
-        "model loss dim window negatives power subsample gradient min-count max-vocab epochs learning-rate threads "
-        "seed report quiet"
+        "model loss dim window negatives power subsample gradient min-count max-vocab encoding-errors epochs "
+        "learning-rate threads seed report quiet"
     )
     options = {
         "train": training,

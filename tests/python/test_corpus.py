@@ -359,6 +359,15 @@ def test_ids_beyond_32_bits_are_index_errors(id):
         Corpus.from_ids(np.array([1, id]), [0, 2])
 
 
+def test_ids_with_gaps_larger_than_memory_are_refused_before_they_are_counted(monkeypatch):
+    monkeypatch.setattr(hogvec.corpus, "available_memory", lambda: 8 * 1000)
+    for options in ({}, {"num_ids": 1001}):
+        ids = np.array([0, 1000], dtype=np.int32)
+        with pytest.raises(MemoryError, match=r"ids up to 1,000 need 0\.0 GiB for their counts alone, got"):
+            Corpus.from_ids(ids, [0, 2] if not options else np.array([0, 2]), **options)
+    assert Corpus.from_ids(np.array([0, 999], dtype=np.int32), np.array([0, 2])).num_rows == 1000
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint32, np.uint64, np.int16, np.bool_, object, ">i4"])
 def test_ids_and_offsets_of_another_dtype_are_type_errors(dtype):
     with pytest.raises(TypeError, match="ids must be int32 or int64, got "):
@@ -542,6 +551,13 @@ def test_a_header_that_lies_is_a_value_error(corpus_path, edit, message):
     _edit(corpus_path, edit)
     with pytest.raises(ValueError, match=message):
         Corpus.load(corpus_path)
+
+
+def test_a_header_nested_too_deeply_is_a_value_error(tmp_path):
+    path = tmp_path / "corpus"
+    path.write_bytes(struct.pack("<Q", 200_000) + b"[" * 200_000)
+    with pytest.raises(ValueError, match="no corpus file, or a broken one: its header is nested too deeply"):
+        Corpus.load(path)
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_a_size_limit_of_the_process_leaves_the_old_file(tmp_path):
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
     try:
-        with pytest.raises(OSError, match="too large"):
+        with pytest.raises(OSError, match=r"too large: '.*v\.safetensors'"):
             make(n=5000).save(path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
@@ -291,3 +291,27 @@ def test_one_vector_too_few_is_refused(tmp_path):
     _safetensors.write_safetensors(tmp_path / "v", tensors, metadata)
     with pytest.raises(ValueError, match=r"vectors must have the shape \(3, dim\), got \(2, 2\)"):
         KeyedVectors.load(tmp_path / "v")
+
+
+def test_a_write_protected_file_is_not_replaced(tmp_path):
+    path = tmp_path / "v.safetensors"
+    make(n=2).save(path)
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        pytest.skip("this user may write to any file")
+    with pytest.raises(PermissionError, match=r"v\.safetensors"):
+        make(n=3).save(path)
+    same(make(n=2), KeyedVectors.load(path))
+
+
+def test_an_empty_path_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="''"):
+        make(n=2).save("")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_path_of_bytes_is_a_path(tmp_path):
+    path = os.fsencode(tmp_path / "v.safetensors")
+    make(n=2).save(path)
+    same(make(n=2), KeyedVectors.load(path))

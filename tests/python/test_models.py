@@ -139,6 +139,10 @@ WRONG = [
     *(("window", *wrong) for wrong in INTEGERS),
     ("window", 1_000_001, ValueError, "must be at most 1000000, got 1000001"),
     *(("subsample", *wrong) for wrong in NUMBERS),
+    ("subsample", 10**400, ValueError, "must be finite, got inf"),
+    ("subsample", bytearray(b"5"), TypeError, r"must be a number, got bytearray\(b'5'\)"),
+    ("subsample", np.bool_(True), TypeError, "must be a number, got .*True.*"),
+    ("subsample", np.array([3.0]), TypeError, r"must be a number, got array\(\[3.\]\)"),
     ("shrink_windows", 1, TypeError, "must be True or False, got 1"),
     ("shrink_windows", "no", TypeError, "must be True or False, got 'no'"),
 ]

@@ -208,6 +208,15 @@ def test_scores_beyond_float32s_exponentials_train_and_measure_like_the_referenc
         ({"weight": [1.0]}, ValueError, "weight must have length 3, got 1"),
         ({"bag_weights": [1.0, 2.0]}, ValueError, "bag_weights must have length 3, got 2"),
         ({"group_hidden": [0, 1, 3]}, IndexError, "group_hidden must be below 3, got 3"),
+        ({"group_hidden": []}, ValueError, "group_hidden must not be empty, got no entry"),  # it is not the default
+        ({"bag_offsets": np.zeros(0, np.int64)}, ValueError, "bag_offsets must not be empty"),
+        ({"own_offsets": np.zeros(0, np.int64)}, ValueError, "own_offsets must not be empty"),
+        ({"bag_weights": []}, ValueError, "bag_weights must not be empty"),
+        ({"forward_scale": []}, ValueError, "forward_scale must not be empty"),
+        ({"backward_scale": []}, ValueError, "backward_scale must not be empty"),
+        ({"weight": []}, ValueError, "weight must not be empty"),
+        ({"shared_weights": []}, ValueError, "shared_weights must not be empty"),
+        ({"shared_weights": [1.0, -1.0]}, ValueError, "shared_weights must not be negative, got -1"),
         ({"bag_offsets": [0, 3, 2, 3]}, ValueError, "bag_offsets must not fall, got 2 after 3"),
         (
             {"own_offsets": [0, 1, 1, 1], "own_rows": [9], "own_labels": [1]},
@@ -238,3 +247,32 @@ def test_batches_that_do_not_fit_are_refused_and_change_nothing(
     np.testing.assert_array_equal(trainer.output_table, 1)
     assert trainer.train_batch(hogvec.Batch(**arrays), learning_rate=1.0) > 0
     assert np.abs(trainer.input_table[:3] - before[:3]).max() > 0.1
+
+
+def test_a_batch_of_nothing_is_trained_for_nothing() -> None:
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=4))
+    trainer.initialize(input_rows=6, output_rows=5)
+    batch = hogvec.Batch(
+        bag_rows=[], group_offsets=[0], group_hidden=[], shared_offsets=[0], shared_rows=[], shared_labels=[], weight=[]
+    )
+    assert trainer.train_batch(batch) == 0
+
+
+def test_a_batch_keeps_copies_that_nobody_changes() -> None:
+    rows = np.array([0, 1], dtype=np.uint32)
+    batch = hogvec.Batch(bag_rows=rows, group_offsets=[0, 2], shared_offsets=[0, 1], shared_rows=[0], shared_labels=[1])
+    rows[:] = 99
+    assert batch.bag_rows.tolist() == [0, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        batch.bag_rows[0] = 99
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e38])
+def test_a_batch_whose_loss_is_not_finite_says_so(wrong: float) -> None:
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=4))
+    trainer.initialize(input_rows=6, output_rows=5)
+    trainer.input_table[:] = wrong
+    trainer.output_table[:] = 1e30
+    batch = hogvec.Batch(bag_rows=[3], group_offsets=[0, 1], shared_offsets=[0, 1], shared_rows=[2], shared_labels=[0])
+    with pytest.raises(RuntimeError, match=r"batch must be finite, got (nan|inf) at learning rate 0\.1"):
+        trainer.train_batch(batch, learning_rate=0.1)

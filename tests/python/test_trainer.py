@@ -294,6 +294,21 @@ def test_vectors_see_a_later_fit(topics: Corpus) -> None:
     assert not np.array_equal(before, vectors.vectors)
 
 
+def test_all_vectors_of_a_trainer_see_a_later_fit(topics: Corpus) -> None:
+    trainer = small_trainer()
+    runs = [fit(trainer, topics), fit(trainer, topics)]
+    seen: list[bool] = []
+
+    def look(progress: Progress) -> None:  # at the vectors of the earlier runs
+        for vectors in runs:
+            seen.append(np.allclose(vectors.norms, np.linalg.norm(vectors.vectors, axis=1)))
+
+    look(Progress(epochs=1, total_words=1, learning_rate=1.0))
+    fit(trainer, topics, epochs=3, callbacks=[look])
+    look(Progress(epochs=1, total_words=1, learning_rate=1.0))
+    assert all(seen), seen
+
+
 def test_tables_of_no_corpus_take_any_number_of_rows() -> None:
     trainer = Trainer(SkipGram(dim=5), seed=3)
     trainer.initialize(input_rows=7, output_rows=1)
@@ -573,6 +588,59 @@ def test_a_daemon_thread_that_trains_does_not_abort_the_exit(epochs: int) -> Non
     assert "Fatal" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "work",
+    [
+        "hogvec.Corpus.from_file(path, min_count=1, threads=2)",
+        "hogvec.Corpus.from_sequences(endless(), min_count=1)",
+        "vectors.save_word2vec_format(path + '.txt')",
+        "hogvec.KeyedVectors.load_word2vec_format(path + '.vec')",
+        "hogvec.UnigramSampler(np.arange(1, 10**5)).sample(10**7)",
+        "hogvec.HuffmanTree(np.arange(1, 10**5))",
+        "hogvec.Vocabulary.from_words(str(i) for i in range(10**5))",
+    ],
+)
+def test_a_daemon_thread_in_the_core_does_not_abort_the_exit(work: str, tmp_path: Path) -> None:
+    done = run_script(f"""
+    import threading, time, hogvec, numpy as np
+    path = {str(tmp_path / "text")!r}
+    with open(path, "w") as file:
+        for i in range(20000):
+            file.write(f"{{i}} a b c {{i * 7}} {{i % 77}}\\n")
+    vocabulary = hogvec.Vocabulary.from_words(str(i) for i in range(10000))
+    vectors = hogvec.KeyedVectors(vocabulary, np.ones((10000, 50), np.float32))
+    vectors.save_word2vec_format(path + ".vec")
+    def endless():
+        while True:
+            yield ["a", "b"]
+    started = threading.Event()
+    def run():
+        while True:
+            started.set()
+            {work}
+    for _ in range(2):
+        threading.Thread(target=run, daemon=True).start()
+    started.wait()
+    time.sleep(0.3)   # so that the exit meets the thread anywhere in its work
+    """)
+    assert done.returncode == 0, done.stderr
+    assert "terminate" not in done.stderr
+
+
+def test_the_thread_that_exits_may_still_call_the_core() -> None:
+    done = run_script("""
+    import atexit
+    @atexit.register   # before ours, and so called after it
+    def at_exit():
+        trainer.fit(corpus, epochs=1)
+        print(hogvec.UnigramSampler([1, 2]).sample(3).shape)
+    import hogvec, numpy as np
+    corpus = hogvec.Corpus.from_ids(np.arange(10, dtype=np.int32), np.array([0, 10]))
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=4, subsample=0), threads=2)
+    """)
+    assert (done.stdout, done.stderr, done.returncode) == ("(3,)\n", "", 0)
+
+
 # Runs that go wrong.
 
 
@@ -615,6 +683,25 @@ def test_tables_larger_than_memory_are_refused_before_they_are_made(dim: int) ->
         trainer.initialize(input_rows=10**6, output_rows=10**6)
     with pytest.raises(RuntimeError, match="made first"):
         _ = trainer.input_table
+
+
+def test_tables_that_the_system_refuses_say_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hogvec.trainer, "available_memory", lambda: None)
+    with pytest.raises(MemoryError, match=r"rows of 2,147,483,647 floats need [\d.]+ GiB, got too little memory"):
+        Trainer(SkipGram(dim=2**31 - 1)).initialize(input_rows=10**6, output_rows=10**6)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of the address space are Linux's")
+def test_a_limit_of_the_address_space_is_a_limit_of_the_tables() -> None:
+    done = run_script("""
+    import resource, hogvec
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+    try:
+        hogvec.Trainer(hogvec.SkipGram(dim=1024)).initialize(input_rows=10**6, output_rows=10**5)
+    except MemoryError as error:
+        print(error)
+    """)
+    assert done.stdout.startswith("tables of 1,000,000 and 100,000 rows of 1,024 floats need 4.2 GiB, got "), done
 
 
 def test_the_memory_that_tables_need_is_that_of_their_padded_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -157,3 +158,13 @@ def test_arguments_of_loading_are_checked(tmp_path):
             load(tmp_path, "1 1\na 1\n", **options)
     with pytest.raises(FileNotFoundError):
         KeyedVectors.load_word2vec_format(tmp_path / "absent")
+
+
+def test_a_compressed_file_is_not_unpacked_for_rows_it_cannot_hold(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.bin.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(b"1 99999999999999\n" + bytes(50_000_000))
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match=r"promises 1 rows of dim 99999999999999, the file has \d+ bytes, compressed"):
+        KeyedVectors.load_word2vec_format(path)
+    assert time.perf_counter() - start < 2  # unpacking all of it takes several times as long

@@ -12,7 +12,7 @@
 
 namespace hogvec {
 
-enum class RowFormat { text, binary };
+enum class RowFormat { kText, kBinary };
 
 struct ParsedRows {
   std::size_t rows = 0;                // rows found whole, and written to `out`

@@ -23,7 +23,7 @@ class WordFinder {
 
  private:
   static constexpr std::size_t kEnough = kMaxWords;   // edges after which `next` reads no further window
-  static constexpr std::size_t kMaxEdges = kEnough + 3 * 64;
+  static constexpr std::size_t kMaxEdges = kEnough + std::size_t{3} * 64;
 
   std::size_t scan_window(std::size_t n);
 

@@ -56,6 +56,7 @@ class WordTable {
   bool is_at(const Slot& slot, const HashedWord& word) const {
     if (slot.key != key_of(word) || slot.length != length_of(word)) return false;
     if (word.length <= 8) return true;
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): is_same knows the length
     return word.length < kMaxLength ? is_same(word, words_[slot.id].data()) : words_[slot.id] == word.view();
   }
   std::int32_t insert(std::size_t slot, const HashedWord& word, std::int64_t count);
