@@ -169,7 +169,7 @@ ParsedRows parse_rows(std::string_view bytes, RowFormat format, std::size_t dim,
     const auto row = first_row + parsed.rows;
     float* values = out.data() + parsed.rows * dim;
     const bool whole = format == RowFormat::kText ? next_text_row(bytes, dim, values, last, row, parsed)
-                                                 : next_binary_row(bytes, dim, values, last, row, parsed);
+                                                  : next_binary_row(bytes, dim, values, last, row, parsed);
     if (whole) continue;
     if (rest.size() > kLongestRow + 64 * dim) {
       throw ValueError(row_name(row) + " must end within " + std::to_string(rest.size()) + " bytes");
