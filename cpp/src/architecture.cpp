@@ -11,6 +11,14 @@ namespace hogvec {
 namespace {
 constexpr std::size_t kCopied = 8;           // rows copied at a time
 constexpr std::int32_t kMostCompared = 64;   // context words compared pair by pair; more are sorted
+
+// Tokens and offsets may be arrays of the user's, changed while workers read them: each is read once, and what is out of
+// range is dropped here, so that no row outside the tables is ever asked for. Checking them anew and saying so is the
+// business of the next run.
+template <class T>
+T read_once(const T& value) {
+  return *static_cast<const volatile T*>(&value);
+}
 }   // namespace
 
 std::int64_t chunk_tokens(const WindowSettings& settings) {
@@ -37,9 +45,18 @@ WindowExamples::WindowExamples(CorpusView corpus, const WindowSettings& settings
 
 std::uint64_t WindowExamples::bits_at(Position p) const { return random_bits(key_, static_cast<std::uint64_t>(p)); }
 
+WordId WindowExamples::token_at(Position p) const { return read_once(corpus_.tokens[static_cast<std::size_t>(p)]); }
+
 // High 32 bits decide whether a token is kept, low 32 bits the width of its window.
-bool WindowExamples::is_kept(Position p, std::uint64_t bits) const {
-  return static_cast<std::uint32_t>(bits >> 32) <= thresholds_[index(corpus_.tokens[static_cast<std::size_t>(p)])];
+bool WindowExamples::is_kept(WordId token, std::uint64_t bits) const {
+  const auto word = static_cast<std::uint32_t>(token);   // a negative one is huge
+  const bool known = word < thresholds_.size();
+  return known && static_cast<std::uint32_t>(bits >> 32) <= thresholds_[word];
+}
+
+void WindowExamples::keep_at(Position p) {
+  const WordId token = token_at(p);
+  if (is_kept(token, bits_at(p))) kept_.push_back(row_of(token));
 }
 
 void WindowExamples::start(Position begin, Position end) {
@@ -50,10 +67,15 @@ void WindowExamples::start(Position begin, Position end) {
   kept_.clear();
   centres_.clear();
   const auto& offsets = corpus_.offsets;
-  auto sequence =
-      static_cast<std::size_t>(std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin()) - 1;
-  for (; sequence + 1 < offsets.size() && offsets[sequence] < end; ++sequence)
-    add_sequence(offsets[sequence], offsets[sequence + 1]);
+  const auto tokens = static_cast<Position>(corpus_.tokens.size());
+  const auto after = std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin();
+  auto sequence = static_cast<std::size_t>(std::max<std::ptrdiff_t>(after, 1)) - 1;
+  Position sequence_begin = std::clamp<Position>(read_once(offsets[sequence]), 0, begin);
+  for (++sequence; sequence < offsets.size() && sequence_begin < end; ++sequence) {
+    const Position sequence_end = std::clamp(read_once(offsets[sequence]), sequence_begin, tokens);
+    add_sequence(sequence_begin, sequence_end);
+    sequence_begin = sequence_end;
+  }
   note_repeats();
   kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) +
                2 * kCopied);   // add_bags reads past the end
@@ -65,10 +87,11 @@ void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end
   Position begin = std::max(begin_, sequence_begin);
   const Position end = std::min(end_, sequence_end);
   const bool within = begin > sequence_begin;
-  while (begin < end && !is_kept(begin, bits_at(begin))) ++begin;
+  while (begin < end && !is_kept(token_at(begin), bits_at(begin))) ++begin;
   if (begin >= end) return;   // no centre: what stands before and after the chunk, however far, does not matter
   if (within) add_words_before(sequence_begin);
   add_centres(begin, end, first_kept);
+  if (centres_.size() == static_cast<std::size_t>(first_centre)) return;   // only if the token changed meanwhile
   kept_count_ += static_cast<std::int64_t>(centres_.size()) - first_centre;
   if (end < sequence_end) add_words_after(end, sequence_end, centres_.back().place);
 
@@ -83,8 +106,7 @@ void WindowExamples::add_words_before(Position sequence_begin) {
   const auto first = static_cast<std::ptrdiff_t>(kept_.size());
   const std::size_t most = kept_.size() + static_cast<std::size_t>(settings_.window);
   for (Position p = begin_; p > sequence_begin && kept_.size() < most;) {
-    --p;
-    if (is_kept(p, bits_at(p))) kept_.push_back(row_of(corpus_.tokens[static_cast<std::size_t>(p)]));
+    keep_at(--p);
   }
   std::reverse(kept_.begin() + first, kept_.end());
 }
@@ -104,10 +126,11 @@ void WindowExamples::add_centres(Position begin, Position end, std::int32_t firs
                                                                               static_cast<std::uint32_t>(window)))
                                    : window;
     const auto place = static_cast<std::int32_t>(kept);
-    kept_[kept] = row_of(corpus_.tokens[static_cast<std::size_t>(p)]);
+    const WordId token = token_at(p);
+    kept_[kept] = row_of(token);
     centres_[centre] = {place, std::max(first_kept, place - width), place + width + 1,
                         static_cast<std::int32_t>(p - begin_)};
-    const std::size_t keep = is_kept(p, bits) ? 1 : 0;
+    const std::size_t keep = is_kept(token, bits) ? 1 : 0;
     kept += keep;
     centre += keep;
   }
@@ -118,9 +141,7 @@ void WindowExamples::add_centres(Position begin, Position end, std::int32_t firs
 // Words after the chunk that its last centre, at `place`, can see.
 void WindowExamples::add_words_after(Position begin, Position sequence_end, std::int32_t place) {
   const std::size_t most = static_cast<std::size_t>(place) + static_cast<std::size_t>(settings_.window) + 1;
-  for (Position p = begin; p < sequence_end && kept_.size() < most; ++p) {
-    if (is_kept(p, bits_at(p))) kept_.push_back(row_of(corpus_.tokens[static_cast<std::size_t>(p)]));
-  }
+  for (Position p = begin; p < sequence_end && kept_.size() < most; ++p) keep_at(p);
 }
 
 // Prepares the question whether a word stands twice in [begin, end): only if repeats_[end - 1] >= begin. Words that

@@ -755,6 +755,31 @@ def test_the_widest_window_and_the_most_negatives_train() -> None:
     assert np.isfinite(vectors).all()
 
 
+@pytest.mark.parametrize("array, error", [("ids", "IndexError"), ("offsets", "ValueError")])
+@pytest.mark.parametrize("value", [2**30, -1, -(2**31)])
+@pytest.mark.parametrize("architecture", ["SkipGram", "CBOW"])
+def test_arrays_changed_while_they_are_trained_on_do_no_harm(
+    array: str, error: str, value: int, architecture: str
+) -> None:
+    done = run_script(
+        PREPARE
+        + f"""
+    offsets = np.arange(0, len(ids) + 1, 1000)
+    corpus = hogvec.Corpus.from_ids(ids, offsets)
+    trainer = hogvec.Trainer(hogvec.{architecture}(dim=100, subsample=0), threads=2)
+    def change(progress):
+        if not progress.epoch_finished:
+            {array}[1:] = {value} if {array} is ids else {value} << 20
+    try:
+        trainer.fit(corpus, epochs=2, callbacks=[change])
+    except (IndexError, ValueError) as error:
+        print(type(error).__name__, trainer.history[0].words)
+    print(bool(np.isfinite(trainer.input_table).all()))
+    """
+    )
+    assert (done.stdout, done.stderr) == (f"{error} 2000000\nTrue\n", "")
+
+
 # Arguments.
 
 INTEGER_ERRORS = [

@@ -52,7 +52,9 @@ class WindowExamples {
   };
 
   std::uint64_t bits_at(Position p) const;
-  bool is_kept(Position p, std::uint64_t bits) const;
+  WordId token_at(Position p) const;
+  bool is_kept(WordId token, std::uint64_t bits) const;
+  void keep_at(Position p);
   void add_sequence(Position sequence_begin, Position sequence_end);
   void add_words_before(Position sequence_begin);
   void add_centres(Position begin, Position end, std::int32_t first_kept);

@@ -28,6 +28,7 @@ class Scratch {
   float* losses = nullptr;             // (padded candidates,)
   float** hidden_rows = nullptr;       // (max hidden,)
   float** gradient_rows = nullptr;     // (max hidden,)
+  float** zero_rows = nullptr;         // (max hidden,), each the same row of zeros
   float** candidate_rows = nullptr;    // (max candidates,)
   float* own_coefficients = nullptr;   // (most own candidates of a group,)
 

@@ -109,7 +109,7 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
   std::int64_t own_most = 1;
   const auto padded = [](std::int64_t n) {
     return (n + 8 + 15) / 16 * 16;
-  };   // tiles write up to 8 past the last column
+  };   // tiles write up to 7 past the last column
   for (std::size_t g = 0; g < batch.num_groups(); ++g) {
     const std::int64_t hidden_count = batch.group_offsets[g + 1] - batch.group_offsets[g];
     const std::int64_t candidates = batch.shared_offsets[g + 1] - batch.shared_offsets[g];
@@ -132,7 +132,8 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
   const std::size_t pointer_bytes = line(hidden_most * static_cast<std::int64_t>(sizeof(float*)));
   const std::size_t candidate_bytes = line(candidates_most * static_cast<std::int64_t>(sizeof(float*)));
   const std::size_t own_bytes = line(own_most * 4);
-  const std::size_t bytes = score_bytes + 2 * row_bytes + loss_bytes + 2 * pointer_bytes + candidate_bytes + own_bytes;
+  const std::size_t bytes = score_bytes + 2 * row_bytes + loss_bytes + 3 * pointer_bytes + candidate_bytes + own_bytes +
+                            line(stride * 4);
   if (bytes > bytes_) {
     memory_.reset();
     memory_.reset(::operator new(bytes, std::align_val_t{64}));
@@ -150,8 +151,12 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
   losses = reinterpret_cast<float*>(take(loss_bytes));
   hidden_rows = reinterpret_cast<float**>(take(pointer_bytes));
   gradient_rows = reinterpret_cast<float**>(take(pointer_bytes));
+  zero_rows = reinterpret_cast<float**>(take(pointer_bytes));
   candidate_rows = reinterpret_cast<float**>(take(candidate_bytes));
   own_coefficients = reinterpret_cast<float*>(take(own_bytes));
+  auto* const zeros = reinterpret_cast<float*>(at);
+  std::fill_n(zeros, stride, 0.0F);
+  std::fill_n(zero_rows, hidden_most, zeros);
 }
 
 }   // namespace hogvec

@@ -6,9 +6,12 @@
 
 namespace hogvec::baseline {
 namespace {
+// clang-format off: each needs the one before it
 #include "vector.inl.hpp"
-// after it:
+#include "fetch.inl.hpp"
+#include "tiles.inl.hpp"
 #include "train_groups.inl.hpp"
+// clang-format on
 }   // namespace
 
 extern const Kernels kKernels;

@@ -8,9 +8,12 @@
 
 namespace hogvec::neon {
 namespace {
+// clang-format off: each needs the one before it
 #include "vector.inl.hpp"
-// after it:
+#include "fetch.inl.hpp"
+#include "tiles.inl.hpp"
 #include "train_groups.inl.hpp"
+// clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
