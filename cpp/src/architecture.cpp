@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t kCopied = 8;           // rows copied at a time
 constexpr std::int32_t kMostCompared = 64;   // context words compared pair by pair; more are sorted
 
-// Tokens and offsets may be arrays of the user's, changed while workers read them: each is read once, and what is out of
-// range is dropped here, so that no row outside the tables is ever asked for. Checking them anew and saying so is the
-// business of the next run.
+// Tokens and offsets may be arrays of the user's, changed while workers read them: each is read once, and what is out
+// of range is dropped here, so that no row outside the tables is ever asked for. Checking them anew and saying so is
+// the business of the next run.
 template <class T>
 T read_once(const T& value) {
   return *static_cast<const volatile T*>(&value);
@@ -78,7 +78,7 @@ void WindowExamples::start(Position begin, Position end) {
   }
   note_repeats();
   kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) +
-               2 * kCopied);   // add_bags reads past the end
+               2 * kCopied);   // add_context reads past the end
 }
 
 void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
@@ -161,14 +161,9 @@ void WindowExamples::note_repeats() {
 
 Position WindowExamples::position() const { return next_ < centres_.size() ? begin_ + centres_[next_].position : end_; }
 
-// Skip-gram: each context word is a bag of its own.
-void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
-  if (repeats_[static_cast<std::size_t>(centre.end) - 1] >= centre.begin) {
-    add_merged_bags(centre, buffer);
-    return;
-  }
-  // Whole blocks are copied, past the context's end where need be: in usual windows their number does not depend on
-  // the width drawn, so that no branch is mispredicted.
+// Appends the context. Whole blocks are copied, past the context's end where need be: in usual windows their number
+// does not depend on the width drawn, so that no branch is mispredicted.
+void WindowExamples::add_context(const Centre& centre, BatchBuffer& buffer) const {
   const auto before = static_cast<std::size_t>(centre.place - centre.begin);
   const auto after = static_cast<std::size_t>(centre.end - centre.place) - 1;
   const auto window = static_cast<std::size_t>(settings_.window);
@@ -180,6 +175,15 @@ void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
   for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + i, kCopied, to + i);
   for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + before + 1 + i, kCopied, to + before + i);
   buffer.bag_rows.resize(first + before + after);
+}
+
+// Skip-gram: each context word is a bag of its own.
+void WindowExamples::add_bags(const Centre& centre, BatchBuffer& buffer) const {
+  if (repeats_[static_cast<std::size_t>(centre.end) - 1] >= centre.begin) {
+    add_merged_bags(centre, buffer);
+  } else {
+    add_context(centre, buffer);
+  }
 }
 
 // A word that stands twice is one bag of twice the weight, which is the exact gradient, since both would be scored
@@ -223,9 +227,7 @@ void WindowExamples::add_sorted_bags(const Centre& centre, BatchBuffer& buffer) 
 
 // CBOW: the context is one bag.
 void WindowExamples::add_bag(const Centre& centre, BatchBuffer& buffer) const {
-  for (std::int32_t i = centre.begin; i < centre.end; ++i) {
-    if (i != centre.place) buffer.bag_rows.push_back(kept_[static_cast<std::size_t>(i)]);
-  }
+  add_context(centre, buffer);
   buffer.bag_offsets.push_back(static_cast<std::int64_t>(buffer.bag_rows.size()));
   const float mean = 1.0F / static_cast<float>(centre.end - centre.begin - 1);
   if (settings_.forward_mean) buffer.forward_scale.push_back(mean);

@@ -60,6 +60,7 @@ class WindowExamples {
   void add_centres(Position begin, Position end, std::int32_t first_kept);
   void add_words_after(Position begin, Position sequence_end, std::int32_t place);
   void note_repeats();
+  void add_context(const Centre& centre, BatchBuffer& buffer) const;
   void add_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_merged_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const;

@@ -23,14 +23,18 @@ class Scratch {
   void reserve(const Batch& batch, std::int64_t stride);   // before every call of a kernel
 
   float* scores = nullptr;             // (max hidden of a group, padded candidates), then coefficients in place
-  float* hidden = nullptr;             // (max hidden, stride)
-  float* hidden_gradient = nullptr;    // (max hidden, stride)
   float* losses = nullptr;             // (padded candidates,)
-  float** hidden_rows = nullptr;       // (max hidden,)
-  float** gradient_rows = nullptr;     // (max hidden,)
-  float** zero_rows = nullptr;         // (max hidden,), each the same row of zeros
-  float** candidate_rows = nullptr;    // (max candidates,)
   float* own_coefficients = nullptr;   // (most own candidates of a group,)
+
+  float** hidden_rows = nullptr;     // (max hidden,): rows that bags are encoded to
+  float** gradient_rows = nullptr;   // (max hidden,): rows where their gradients gather
+  float** zero_rows = nullptr;       // (max hidden,): each the same row of zeros
+  float** named_rows = nullptr;      // (max hidden,)
+
+  // The rows that the batch names, and those of them to prefetch.
+  float **input_rows = nullptr, **wanted_inputs = nullptr;     // (n_bag_entries + some,)
+  float **output_rows = nullptr, **wanted_outputs = nullptr;   // (n_shared + some,)
+  long *inputs_before = nullptr, *outputs_before = nullptr;    // (n_bag_entries + 1,), (n_shared + 1,)
 
  private:
   struct Free {
@@ -53,12 +57,14 @@ struct BatchArrays {
 
   const std::int64_t* bag_offsets;
   const RowId* bag_rows;
+  std::int64_t num_bag_rows;
   const float *bag_weights, *forward_scale, *backward_scale, *weight;
   std::int64_t num_groups;
   const std::int64_t* group_offsets;
   const std::uint32_t* group_hidden;
   const std::int64_t* shared_offsets;
   const RowId* shared_rows;
+  std::int64_t num_shared_rows;
   const float *shared_labels, *shared_weights;
   const std::int64_t* own_offsets;
   const RowId* own_rows;

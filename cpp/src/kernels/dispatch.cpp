@@ -84,6 +84,7 @@ const Kernels& active_kernels() {
 BatchArrays::BatchArrays(const Batch& batch)
     : bag_offsets(pointer(batch.bag_offsets)),
       bag_rows(batch.bag_rows.data()),
+      num_bag_rows(static_cast<std::int64_t>(batch.bag_rows.size())),
       bag_weights(pointer(batch.bag_weights)),
       forward_scale(pointer(batch.forward_scale)),
       backward_scale(pointer(batch.backward_scale)),
@@ -93,6 +94,7 @@ BatchArrays::BatchArrays(const Batch& batch)
       group_hidden(pointer(batch.group_hidden)),
       shared_offsets(batch.shared_offsets.data()),
       shared_rows(batch.shared_rows.data()),
+      num_shared_rows(static_cast<std::int64_t>(batch.shared_rows.size())),
       shared_labels(batch.shared_labels.data()),
       shared_weights(pointer(batch.shared_weights)),
       own_offsets(pointer(batch.own_offsets)),
@@ -124,39 +126,45 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     }
     own_most = std::max(own_most, own);
   }
-  // Each part starts on a cache line.
-  const auto line = [](std::int64_t bytes) { return (static_cast<std::size_t>(bytes) + 63) / 64 * 64; };
-  const std::size_t score_bytes = line((scores_most + 16) * 4);
-  const std::size_t row_bytes = line(hidden_most * stride * 4);
-  const std::size_t loss_bytes = line(padded(candidates_most) * 4);
-  const std::size_t pointer_bytes = line(hidden_most * static_cast<std::int64_t>(sizeof(float*)));
-  const std::size_t candidate_bytes = line(candidates_most * static_cast<std::int64_t>(sizeof(float*)));
-  const std::size_t own_bytes = line(own_most * 4);
-  const std::size_t bytes = score_bytes + 2 * row_bytes + loss_bytes + 3 * pointer_bytes + candidate_bytes + own_bytes +
-                            line(stride * 4);
-  if (bytes > bytes_) {
-    memory_.reset();
-    memory_.reset(::operator new(bytes, std::align_val_t{64}));
-    bytes_ = bytes;
-  }
-  auto* at = static_cast<std::byte*>(memory_.get());
-  const auto take = [&at](std::size_t size) {
-    std::byte* const part = at;
-    at += size;
-    return part;
+  constexpr std::int64_t kReadAhead = 8;   // addresses that may be read past the end of a list
+  const auto input_most = static_cast<std::int64_t>(batch.bag_rows.size()) + kReadAhead;
+  const auto output_most = static_cast<std::int64_t>(batch.shared_rows.size()) + kReadAhead;
+
+  // Laid out twice: to know the size, and to hand out the parts. Each starts on a cache line.
+  std::size_t used = 0;
+  const auto part = [&]<class T>(T*& pointer, std::int64_t n) {
+    if (memory_) pointer = reinterpret_cast<T*>(static_cast<std::byte*>(memory_.get()) + used);
+    used += (static_cast<std::size_t>(n) * sizeof(T) + 63) / 64 * 64;
   };
-  scores = reinterpret_cast<float*>(take(score_bytes));
-  hidden = reinterpret_cast<float*>(take(row_bytes));
-  hidden_gradient = reinterpret_cast<float*>(take(row_bytes));
-  losses = reinterpret_cast<float*>(take(loss_bytes));
-  hidden_rows = reinterpret_cast<float**>(take(pointer_bytes));
-  gradient_rows = reinterpret_cast<float**>(take(pointer_bytes));
-  zero_rows = reinterpret_cast<float**>(take(pointer_bytes));
-  candidate_rows = reinterpret_cast<float**>(take(candidate_bytes));
-  own_coefficients = reinterpret_cast<float*>(take(own_bytes));
-  auto* const zeros = reinterpret_cast<float*>(at);
+  float *hidden = nullptr, *gradient = nullptr, *zeros = nullptr;
+  const auto lay_out = [&] {
+    used = 0;
+    part(scores, scores_most + 16);
+    part(losses, padded(candidates_most));
+    part(own_coefficients, own_most);
+    part(hidden, hidden_most * stride);
+    part(gradient, hidden_most * stride);
+    part(zeros, stride);
+    for (float*** rows : {&hidden_rows, &gradient_rows, &zero_rows, &named_rows}) part(*rows, hidden_most);
+    for (float*** rows : {&input_rows, &wanted_inputs}) part(*rows, input_most);
+    for (float*** rows : {&output_rows, &wanted_outputs}) part(*rows, output_most);
+    part(inputs_before, input_most);
+    part(outputs_before, output_most);
+  };
+  lay_out();
+  if (used > bytes_) {
+    memory_.reset();
+    bytes_ = 0;
+    memory_.reset(::operator new(used, std::align_val_t{64}));
+    bytes_ = used;
+    lay_out();
+  }
   std::fill_n(zeros, stride, 0.0F);
-  std::fill_n(zero_rows, hidden_most, zeros);
+  for (std::int64_t b = 0; b < hidden_most; ++b) {
+    hidden_rows[b] = hidden + b * stride;
+    gradient_rows[b] = gradient + b * stride;
+    zero_rows[b] = zeros;
+  }
 }
 
 }   // namespace hogvec

@@ -14,13 +14,13 @@ constexpr int tile_hidden(int candidates) { return HOGVEC_REGISTERS == 32 && can
 constexpr int tile_slices(int candidates) { return HOGVEC_REGISTERS == 32 && candidates <= 6 ? 2 : 1; }
 
 struct Group {
-  long B = 0, T = 0;      // hidden vectors, shared candidates
-  long first = 0;         // first entry of group_hidden
-  long shared = 0;        // first shared candidate in the batch
-  long columns = 0;       // floats between rows of scores: T padded
-  const float** hidden;   // (B,) rows scored
-  float** gradient;       // (B,) rows where dH gathers, unless one tile updates the hidden rows in place
-  float** candidates;     // (T,)
+  long B = 0, T = 0;          // hidden vectors, shared candidates
+  long first = 0;             // first entry of group_hidden
+  long shared = 0;            // first shared candidate in the batch
+  long columns = 0;           // floats between rows of scores: T padded
+  float* const* hidden;       // (B,) rows scored
+  float* const* gradient;     // (B,) rows where dH gathers, unless one tile updates the hidden rows in place
+  float* const* candidates;   // (T,)
 };
 
 // `n` things in tiles of at most `most`, as equal as can be.
@@ -35,26 +35,29 @@ HOGVEC_INLINE Tiles tiles_over(long n, long most) {
 }
 HOGVEC_INLINE long tile_size(const Tiles& tiles, long i) { return tiles.base + (i < tiles.longer); }
 
-// Calls function.operator()<T>() for the T of 1 .. kTileCandidates that `size` is.
-template <class Function>
+// Calls function.operator()<N>() for the N of 1 .. kMost that `size` is.
+template <int kMost, class Function>
 HOGVEC_INLINE void with_size(long size, Function function) {
   switch (size) {
-    case 1: function.template operator()<1>(); break;
-    case 2: function.template operator()<2>(); break;
-    case 3: function.template operator()<3>(); break;
-    case 4: function.template operator()<4>(); break;
-    case 5: function.template operator()<5>(); break;
-    case 6: function.template operator()<6>(); break;
-#if HOGVEC_REGISTERS == 32
-    case 7: function.template operator()<7>(); break;
-    case 8: function.template operator()<8>(); break;
-    case 9: function.template operator()<9>(); break;
-    case 10: function.template operator()<10>(); break;
-    case 11: function.template operator()<11>(); break;
-    case 12: function.template operator()<12>(); break;
-    case 13: function.template operator()<13>(); break;
-    case 14: function.template operator()<14>(); break;
-#endif
+#define HOGVEC_CASE(N)                                           \
+  case N:                                                        \
+    if constexpr (N <= kMost) function.template operator()<N>(); \
+    break;
+    HOGVEC_CASE(1)
+    HOGVEC_CASE(2)
+    HOGVEC_CASE(3)
+    HOGVEC_CASE(4)
+    HOGVEC_CASE(5)
+    HOGVEC_CASE(6)
+    HOGVEC_CASE(7)
+    HOGVEC_CASE(8)
+    HOGVEC_CASE(9)
+    HOGVEC_CASE(10)
+    HOGVEC_CASE(11)
+    HOGVEC_CASE(12)
+    HOGVEC_CASE(13)
+    HOGVEC_CASE(14)
+#undef HOGVEC_CASE
     default: break;
   }
 }
@@ -161,7 +164,7 @@ static void score_tile(const float* const* hidden, float* const* candidates, lon
 template <int T>
 static void score_candidates(const Group& group, float* const* candidates, float* scores, long stride) {
   constexpr int R = tile_hidden(T);
-  const float* const* hidden = group.hidden;
+  float* const* const hidden = group.hidden;
   const long columns = group.columns;
   long b = 0;
   for (; b + R <= group.B; b += R) score_tile<R, T>(hidden + b, candidates, stride, scores + b * columns, columns);
@@ -179,15 +182,16 @@ static void score(const Group& group, const Tiles& tiles, float* scores, long st
   long t = 0;
   for (long i = 0; i < tiles.count; ++i) {
     const long size = tile_size(tiles, i);
-    with_size(size, [&]<int T>() { score_candidates<T>(group, group.candidates + t, scores + t, stride); });
+    with_size<kTileCandidates>(size,
+                               [&]<int T>() { score_candidates<T>(group, group.candidates + t, scores + t, stride); });
     t += size;
   }
 }
 
 // Where an update finds and leaves dH: row b of `to` becomes row b of `from` plus the tile's part.
 struct Gradient {
-  const float* const* from;   // (B,)
-  float* const* to;           // (B,)
+  float* const* from;   // (B,)
+  float* const* to;     // (B,)
 };
 
 // For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
@@ -199,8 +203,8 @@ HOGVEC_INLINE void update_tile(const Group& group, const Gradient& gradient, flo
   // Copies: what is stored below might, for all the compiler knows, be the group itself.
   const long B = group.B;
   const long columns = group.columns;
-  const float* const* const hidden = group.hidden;
-  const float* const* const sum_from = gradient.from;
+  float* const* const hidden = group.hidden;
+  float* const* const sum_from = gradient.from;
   float* const* const sum_to = gradient.to;
   float* at[T];
   Vec old[T][N], row[T][N];
@@ -211,9 +215,9 @@ HOGVEC_INLINE void update_tile(const Group& group, const Gradient& gradient, flo
     for (int n = 0; n < N; ++n) row[t][n] = old[t][n] = load(at[t] + n * kLanes);
   }
   for (long b = 0; b < B; ++b, coefficients += columns) {
-    const float* const row_h = hidden[b] + d;
+    float* const row_h = hidden[b] + d;
     const float* const from = kInPlace ? row_h : sum_from[b] + d;
-    float* const to = kInPlace ? const_cast<float*>(row_h) : sum_to[b] + d;
+    float* const to = kInPlace ? row_h : sum_to[b] + d;
     Vec h[N], sum[N], rest[N] = {};
     HOGVEC_UNROLL
     for (int n = 0; n < N; ++n) {
@@ -273,14 +277,15 @@ HOGVEC_INLINE unsigned update_steps(const Tiles& tiles, long stride) {
   return steps > 0 ? steps : 1;
 }
 
-// Every candidate row is loaded and stored once. In place the hidden rows become hidden + dH; otherwise the gradient rows
-// become dH, added to what `start` holds.
+// Every candidate row is loaded and stored once. In place the hidden rows become hidden + dH; otherwise the gradient
+// rows become dH, added to what `start` holds.
 static void update(const Group& group, const Tiles& tiles, const float* coefficients, long stride, bool in_place,
-                   const float* const* start, Fetcher& fetcher) {
-  float* const* const hidden = const_cast<float* const*>(group.hidden);
+                   float* const* start, Fetcher& fetcher) {
+  float* const* const hidden = group.hidden;
   if (in_place && tiles.count <= 1) {
     const Gradient gradient = {hidden, hidden};
-    with_size(group.T, [&]<int T>() { update_candidates<T, true>(group, gradient, 0, coefficients, stride, fetcher); });
+    with_size<kTileCandidates>(
+        group.T, [&]<int T>() { update_candidates<T, true>(group, gradient, 0, coefficients, stride, fetcher); });
     return;
   }
   long t = 0;
@@ -288,7 +293,8 @@ static void update(const Group& group, const Tiles& tiles, const float* coeffici
     const Gradient gradient = {i == 0 ? start : group.gradient,
                                in_place && i == tiles.count - 1 ? hidden : group.gradient};
     const long size = tile_size(tiles, i);
-    with_size(size, [&]<int T>() { update_candidates<T, false>(group, gradient, t, coefficients, stride, fetcher); });
+    with_size<kTileCandidates>(
+        size, [&]<int T>() { update_candidates<T, false>(group, gradient, t, coefficients, stride, fetcher); });
     t += size;
   }
 }

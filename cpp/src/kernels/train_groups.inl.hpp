@@ -2,6 +2,9 @@
 // of each group's loss, each row moved through the caches once per group. Included inside a namespace of each
 // instruction set after tiles.inl.hpp.
 
+HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
+  return table.data + static_cast<long>(id) * table.stride;
+}
 HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
   return batch.group_hidden ? batch.group_hidden[i] : i;
 }
@@ -58,127 +61,171 @@ static void measure_logistic(const Group& group, const BatchArrays& batch, const
   }
 }
 
-// The input rows of hidden vector h.
+// A bag of input rows: hidden = scale * sum of weight_e * row_e, and its gradient goes back to row_e times weight_e and
+// a scale of its own.
 struct Bag {
-  const RowId* rows;
+  float* const* rows;
   const float* weights;   // nullptr: 1
   long size;
 };
 
-HOGVEC_INLINE Bag bag_of(const BatchArrays& batch, long h) {
+HOGVEC_INLINE Bag bag_of(const BatchArrays& batch, const RowList& inputs, long h) {
   const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
   const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
-  return {batch.bag_rows + begin, batch.bag_weights ? batch.bag_weights + begin : nullptr, end - begin};
+  return {inputs.rows + begin, batch.bag_weights ? batch.bag_weights + begin : nullptr, end - begin};
 }
 
-// N registers of hidden = scale * sum of weight_e * row_e, from float d on.
+constexpr long kSmallBag = 12;   // unweighted bags up to this size have loops without a branch to mispredict
+
 template <int N>
-HOGVEC_INLINE void encode_slices(const Bag& bag, float scale, const TableView& input, long d, float* hidden) {
-  Vec sum[N] = {};
-  for (long e = 0; e < bag.size; ++e) {
-    const float* row = row_of_table(input, bag.rows[e]) + d;
-    const Vec weight = splat(bag.weights ? bag.weights[e] : 1.0F);
-    HOGVEC_UNROLL
-    for (int n = 0; n < N; ++n) sum[n] += weight * load(row + n * kLanes);
-  }
+HOGVEC_INLINE void encode_small(float* const* rows, float scale, long stride, float* hidden) {
+  const float* at[N];
   HOGVEC_UNROLL
-  for (int n = 0; n < N; ++n) store_private(hidden + d + n * kLanes, splat(scale) * sum[n]);
-}
-
-static void encode(const Bag& bag, float scale, const TableView& input, float* hidden) {
-  long d = 0;
-  for (; d + 4 * kLanes <= input.stride; d += 4 * kLanes) encode_slices<4>(bag, scale, input, d, hidden);
-  switch ((input.stride - d) / kLanes) {
-    case 3: encode_slices<3>(bag, scale, input, d, hidden); break;
-    case 2: encode_slices<2>(bag, scale, input, d, hidden); break;
-    case 1: encode_slices<1>(bag, scale, input, d, hidden); break;
-    default: break;
+  for (int e = 0; e < N; ++e) at[e] = rows[e];
+  const Vec factor = splat(scale);
+  for (long d = 0; d < stride; d += kLanes) {
+    Vec sum = load(at[0] + d);
+    HOGVEC_UNROLL
+    for (int e = 1; e < N; ++e) sum += load(at[e] + d);
+    store_private(hidden + d, factor * sum);
   }
 }
 
-// row_e += scale * weight_e * gradient for every entry of the bag.
-static void scatter(const Bag& bag, float scale, const TableView& input, const float* gradient) {
+static void encode(const Bag& bag, float scale, long stride, float* hidden) {
+  if (!bag.weights && bag.size <= kSmallBag) {
+    with_size<kSmallBag>(bag.size, [&]<int N>() { encode_small<N>(bag.rows, scale, stride, hidden); });
+    if (bag.size > 0) return;
+  }
+  for (long d = 0; d < stride; d += kLanes) {
+    Vec sum{};
+    for (long e = 0; e < bag.size; ++e) sum += (bag.weights ? bag.weights[e] : 1.0F) * load(bag.rows[e] + d);
+    store_private(hidden + d, scale * sum);
+  }
+}
+
+template <int N>
+HOGVEC_INLINE void scatter_small(float* const* rows, float scale, long stride, const float* gradient) {
+  float* at[N];
+  HOGVEC_UNROLL
+  for (int e = 0; e < N; ++e) at[e] = rows[e];
+  const Vec factor = splat(scale);
+  for (long d = 0; d < stride; d += kLanes) {
+    const Vec step = factor * load_private(gradient + d);
+    HOGVEC_UNROLL
+    for (int e = 0; e < N; ++e) store(at[e] + d, load(at[e] + d) + step);
+  }
+}
+
+static void scatter(const Bag& bag, float scale, long stride, const float* gradient) {
+  if (!bag.weights && bag.size <= kSmallBag) {
+    with_size<kSmallBag>(bag.size, [&]<int N>() { scatter_small<N>(bag.rows, scale, stride, gradient); });
+    return;
+  }
   for (long e = 0; e < bag.size; ++e) {
-    float* row = row_of_table(input, bag.rows[e]);
+    float* const row = bag.rows[e];
     const Vec factor = splat(bag.weights ? scale * bag.weights[e] : scale);
-    for (long d = 0; d < input.stride; d += kLanes) store(row + d, load(row + d) + factor * load_private(gradient + d));
+    for (long d = 0; d < stride; d += kLanes) store(row + d, load(row + d) + factor * load_private(gradient + d));
   }
 }
+
+// What the groups of a batch are trained on and with.
+struct Training {
+  const BatchArrays& batch;
+  float learning_rate;
+  long stride;
+  RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
+  TableView output;
+  Scratch& scratch;
+};
 
 // The candidates of one hidden vector alone: dH from the rows as they are. Their update is a later pass, so that a row
 // that is also shared, or stands twice, receives every contribution.
-static void score_own(const BatchArrays& batch, long h, const float* hidden, TableView output, float rate,
-                      float* coefficients, float* gradient, bool measured, LossSum& sum) {
+static void score_own(const Training& training, long h, const float* hidden, float* coefficients, float* gradient,
+                      bool measured, LossSum& sum) {
+  const BatchArrays& batch = training.batch;
+  const long stride = training.stride;
   const float weight = batch.weight ? batch.weight[h] : 1.0F;
   const long begin = batch.own_offsets[h];
   for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
-    float* row = row_of_table(output, batch.own_rows[t]);
+    float* const row = row_of_table(training.output, batch.own_rows[t]);
     const float* h_rows[1] = {hidden};
     float* w_rows[1] = {row};
     float result[16];
-    score_tile<1, 1>(h_rows, w_rows, output.stride, result, 8);
+    score_tile<1, 1>(h_rows, w_rows, stride, result, 8);
     const Vec s = splat(result[0]);
     const float label = batch.own_labels[t];
     if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{result[0]});
-    const float g = rate * weight * (label - sigmoid_of(s)[0]);
+    const float g = training.learning_rate * weight * (label - sigmoid_of(s)[0]);
     coefficients[t - begin] = g;
-    for (long d = 0; d < output.stride; d += kLanes)
+    for (long d = 0; d < stride; d += kLanes)
       store_private(gradient + d, load_private(gradient + d) + g * load(row + d));
   }
 }
 
-static void update_own(const BatchArrays& batch, long h, const float* hidden, TableView output,
-                       const float* coefficients) {
+static void update_own(const Training& training, long h, const float* hidden, const float* coefficients) {
+  const BatchArrays& batch = training.batch;
   const long begin = batch.own_offsets[h];
   for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
-    float* row = row_of_table(output, batch.own_rows[t]);
-    for (long d = 0; d < output.stride; d += kLanes)
+    float* const row = row_of_table(training.output, batch.own_rows[t]);
+    for (long d = 0; d < training.stride; d += kLanes)
       store(row + d, load(row + d) + coefficients[t - begin] * load_private(hidden + d));
   }
 }
 
-// Where the group's rows are: candidates, hidden vectors (encoded first, unless they are rows themselves), gradients.
-static void gather(const Group& group, const BatchArrays& batch, const TableView& input, const TableView& output,
-                   const Scratch& scratch) {
-  const float** const hidden = group.hidden;
-  float** const gradient = group.gradient;
-  float** const candidates = group.candidates;
-  const RowId* const rows = batch.shared_rows + group.shared;
-  for (long t = 0; t < group.T; ++t) candidates[t] = row_of_table(output, rows[t]);
-  for (long b = 0; b < group.B; ++b) {
-    const long h = hidden_of(batch, group.first + b);
-    gradient[b] = scratch.hidden_gradient + b * input.stride;
-    if (batch.rows_distinct) {
-      hidden[b] = row_of_table(input, batch.bag_rows[h]);
-      continue;
-    }
-    float* const row = scratch.hidden + b * input.stride;
-    encode(bag_of(batch, h), batch.forward_scale ? batch.forward_scale[h] : 1.0F, input, row);
-    hidden[b] = row;
+// Lists the rows of group g to fetch in `steps` shares.
+static void want_group(Fetcher& fetcher, const Training& training, long g, unsigned steps) {
+  const BatchArrays& batch = training.batch;
+  fetcher.count = fetcher.fetched = 0;
+  if (g >= batch.num_groups) return;
+  want_rows(fetcher, training.outputs, batch.shared_offsets[g], batch.shared_offsets[g + 1]);
+  const long begin = batch.group_offsets[g];
+  const long end = batch.group_offsets[g + 1];
+  if (!batch.group_hidden) {   // bags that are named one by one are left to the processor
+    want_rows(fetcher, training.inputs, batch.bag_offsets ? batch.bag_offsets[begin] : begin,
+              batch.bag_offsets ? batch.bag_offsets[end] : end);
   }
+  fetcher.share = (static_cast<unsigned>(fetcher.count) + steps - 1) / steps;   // 32 bits: long division is slow
 }
 
-static void train_group(const BatchArrays& batch, long g, const GroupSettings& settings, TableView input,
-                        TableView output, Scratch& scratch, Fetcher& fetcher, bool measured, LossSum& sum) {
+// The rows that are scored: input rows themselves, or what their bags are encoded to.
+static float* const* hidden_rows(const Training& training, const Group& group) {
+  const BatchArrays& batch = training.batch;
+  if (batch.rows_distinct && !batch.group_hidden) return training.inputs.rows + group.first;
+  float** const hidden = batch.rows_distinct ? training.scratch.named_rows : training.scratch.hidden_rows;
+  for (long b = 0; b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    if (batch.rows_distinct) {
+      hidden[b] = training.inputs.rows[h];
+    } else {
+      const float scale = batch.forward_scale ? batch.forward_scale[h] : 1.0F;
+      encode(bag_of(batch, training.inputs, h), scale, training.stride, hidden[b]);
+    }
+  }
+  return hidden;
+}
+
+// The exact gradient of one group's loss, in place of its rows. `measured`: its loss, before that, is added to the sum.
+static void train_group(const Training& training, long g, Fetcher& fetcher, bool measured, LossSum& sum) {
+  const BatchArrays& batch = training.batch;
+  const Scratch& scratch = training.scratch;
+  const long stride = training.stride;
   Group group;
   group.first = batch.group_offsets[g];
   group.B = batch.group_offsets[g + 1] - group.first;
   group.shared = batch.shared_offsets[g];
   group.T = batch.shared_offsets[g + 1] - group.shared;
   group.columns = score_columns(group.T);
-  group.hidden = const_cast<const float**>(scratch.hidden_rows);
+  group.hidden = hidden_rows(training, group);
   group.gradient = scratch.gradient_rows;
-  group.candidates = scratch.candidate_rows;
-  const long stride = input.stride;
+  group.candidates = training.outputs.rows + group.shared;
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
-  gather(group, batch, input, output, scratch);
 
   score(group, tiles, scratch.scores, stride);
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
-  link_logistic(group, batch, settings.learning_rate, scratch.scores);
+  link_logistic(group, batch, training.learning_rate, scratch.scores);
 
   // Listing the rows to fetch fills the time that the update waits for the link's last result.
-  want_group(fetcher, batch, g + kPrefetchGroups, input, output, update_steps(tiles, stride));
+  want_group(fetcher, training, g + kPrefetchGroups, update_steps(tiles, stride));
   if (batch.rows_distinct) {
     update(group, tiles, scratch.scores, stride, true, group.hidden, fetcher);
     return;
@@ -191,29 +238,39 @@ static void train_group(const BatchArrays& batch, long g, const GroupSettings& s
     for (long b = 0; b < group.B; ++b) {
       const long h = hidden_of(batch, group.first + b);
       for (long d = 0; d < stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
-      score_own(batch, h, group.hidden[b], output, settings.learning_rate, own, group.gradient[b], measured, sum);
+      score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
       own += batch.own_offsets[h + 1] - batch.own_offsets[h];
     }
     update(group, tiles, scratch.scores, stride, false, group.gradient, fetcher);
     own = scratch.own_coefficients;
     for (long b = 0; b < group.B; ++b) {
       const long h = hidden_of(batch, group.first + b);
-      update_own(batch, h, group.hidden[b], output, own);
+      update_own(training, h, group.hidden[b], own);
       own += batch.own_offsets[h + 1] - batch.own_offsets[h];
     }
   }
   for (long b = 0; b < group.B; ++b) {
     const long h = hidden_of(batch, group.first + b);
-    scatter(bag_of(batch, h), batch.backward_scale ? batch.backward_scale[h] : 1.0F, input, group.gradient[b]);
+    const float scale = batch.backward_scale ? batch.backward_scale[h] : 1.0F;
+    scatter(bag_of(batch, training.inputs, h), scale, stride, group.gradient[b]);
   }
 }
 
 static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& settings, TableView input,
                                TableView output, Scratch& scratch, LossSum& sum) {
+  const Training training = {batch,
+                             settings.learning_rate,
+                             input.stride,
+                             {scratch.input_rows, scratch.wanted_inputs, scratch.inputs_before},
+                             {scratch.output_rows, scratch.wanted_outputs, scratch.outputs_before},
+                             output,
+                             scratch};
+  list_rows(training.inputs, input, batch.bag_rows, batch.num_bag_rows);
+  list_rows(training.outputs, output, batch.shared_rows, batch.num_shared_rows);
   Fetcher fetcher;
-  forget_rows(fetcher, input.stride);
+  fetcher.stride = input.stride;
   for (long g = 0; g < kPrefetchGroups; ++g) {
-    want_group(fetcher, batch, g, input, output, 1);
+    want_group(fetcher, training, g, 1);
     fetch_share(fetcher);
   }
   // The first group whose number in the chunk is a multiple of loss_every, and every loss_every-th after it.
@@ -221,7 +278,7 @@ static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& se
   for (long g = 0; g < batch.num_groups; ++g) {
     const bool measured = g == next_measured;
     if (measured) next_measured += settings.loss_every;
-    train_group(batch, g, settings, input, output, scratch, fetcher, measured, sum);
+    train_group(training, g, fetcher, measured, sum);
   }
 }
 
