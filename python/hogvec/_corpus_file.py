@@ -7,7 +7,6 @@ puts what follows the ids on a multiple of 8 bytes. Format: https://github.com/h
 from __future__ import annotations
 
 import json
-import mmap
 import os
 import struct
 from typing import Any, BinaryIO, NamedTuple
@@ -16,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._safetensors import read_safetensors
 from .vocabulary import Vocabulary
 
 __all__ = ["CorpusArrays", "begin_file", "finish_file", "read_file"]
 
 _HEADER_BYTES = 1016  # with the 8 bytes of its length, the ids begin at 1024
+_KIND = "corpus file"
 _FORMAT = "hogvec.corpus"
 _VERSION = "1"
 _DTYPES: dict[str, tuple[str, npt.DTypeLike]] = {
@@ -92,85 +93,34 @@ def _write_array(file: BinaryIO, array: npt.NDArray[Any]) -> int:
 
 def read_file(path: str | os.PathLike[str]) -> CorpusArrays:
     """Map a file into memory, every length and every id checked; ValueError if it is no corpus file or a broken one."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            raise ValueError(f"{os.fspath(path)} is no corpus file: it is empty")
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    tensors, metadata = read_safetensors(path, _KIND)
     try:
-        return _read_arrays(data)
+        return _check_tensors(tensors, metadata)
     except (ValueError, IndexError) as error:
-        raise ValueError(f"{os.fspath(path)} is no corpus file, or a broken one: {error}") from None
+        raise ValueError(f"{os.fspath(path)!r} must be a whole {_KIND}: {error}") from None
 
 
-def _read_arrays(data: mmap.mmap) -> CorpusArrays:
-    header, begin = _read_header(data)
-    metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
-        raise ValueError(
-            f"its format must be {_FORMAT!r}, got {metadata.get('format') if isinstance(metadata, dict) else None!r}"
-        )
-    if metadata.get("version") != _VERSION:
-        raise ValueError(f"its version must be {_VERSION!r}, got {metadata.get('version')!r}")
-    arrays = _map_tensors(header, data, begin)
-    ids, offsets, counts = arrays["ids"], arrays["offsets"], arrays["counts"]
+def _check_tensors(tensors: dict[str, npt.NDArray[Any]], metadata: dict[str, str]) -> CorpusArrays:
+    for name, expected in (("format", _FORMAT), ("version", _VERSION)):
+        if metadata.get(name) != expected:
+            raise ValueError(f"its {name} must be {expected!r}, got {metadata.get(name)!r}")
+    names = list(_DTYPES) if "vocabulary.offsets" in tensors else list(_DTYPES)[:4]
+    if set(tensors) != set(names):
+        raise ValueError(f"its tensors must be {', '.join(names)}, got {', '.join(tensors) or 'none'}")
+    for name in names:
+        tensor, (code, dtype) = tensors[name], _DTYPES[name]
+        if tensor.dtype != dtype or tensor.ndim != 1 or not tensor.flags.aligned:
+            raise ValueError(
+                f"tensor {name} must be aligned {code} with one axis, got {tensor.dtype} of shape {tensor.shape}"
+            )
+    ids, offsets, counts = tensors["ids"], tensors["offsets"], tensors["counts"]
     _core.check_offsets(offsets, len(ids))
     if not np.array_equal(_core.count_ids(ids, len(counts)), counts):
         raise ValueError("its counts are not those of its ids")
     vocabulary = None
-    if "vocabulary.offsets" in arrays:
-        vocabulary = Vocabulary.from_bytes_arrays(arrays["vocabulary.letters"], arrays["vocabulary.offsets"], counts)
-    raw_words = str(metadata.get("raw_words"))
+    if "vocabulary.offsets" in tensors:
+        vocabulary = Vocabulary.from_bytes_arrays(tensors["vocabulary.letters"], tensors["vocabulary.offsets"], counts)
+    raw_words = metadata.get("raw_words", "")
     if not (raw_words.isascii() and raw_words.isdigit()):
         raise ValueError(f"raw_words must be a number, got {raw_words!r}")
     return CorpusArrays(ids, offsets, counts, vocabulary, int(raw_words))
-
-
-def _read_header(data: mmap.mmap) -> tuple[dict[str, Any], int]:
-    """Return the header and where the tensors begin."""
-    length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
-    if not 2 <= length <= len(data) - 8:
-        raise ValueError(f"its header must fit into the {len(data)} bytes there are, got a length of {length}")
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except RecursionError:
-        raise ValueError("its header is nested too deeply") from None
-    if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
-    return header, 8 + length
-
-
-def _map_tensors(header: dict[str, Any], data: mmap.mmap, begin: int) -> dict[str, npt.NDArray[Any]]:
-    """Return the tensors as views of the file: they must lie end to end and fill it."""
-    names = list(_DTYPES) if "vocabulary.offsets" in header else list(_DTYPES)[:4]
-    if set(header) != set(names):
-        raise ValueError(f"its tensors must be {', '.join(names)}, got {', '.join(header) or 'none'}")
-    arrays = {}
-    end = 0
-    for name in names:
-        code, dtype = _DTYPES[name]
-        tensor = header[name]
-        try:
-            given, (n,), (first, last) = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
-        except (KeyError, TypeError, ValueError):
-            raise ValueError(f"tensor {name} must have a dtype, one axis and two offsets, got {tensor}") from None
-        if given != code:
-            raise ValueError(f"tensor {name} must be {code}, got {given}")
-        itemsize = np.dtype(dtype).itemsize
-        if (
-            not all(type(number) is int for number in (n, first, last))
-            or n < 0
-            or (first, last) != (end, end + n * itemsize)
-        ):
-            raise ValueError(f"tensor {name} must begin at {end} and hold what its shape says, got {tensor}")
-        if begin + last > len(data):
-            raise ValueError(
-                f"tensor {name} ends at byte {begin + last}, but the file has {len(data)} bytes: it is truncated"
-            )
-        if (begin + first) % itemsize != 0:
-            raise ValueError(f"tensor {name} must lie on a multiple of {itemsize} bytes, got {begin + first}")
-        arrays[name] = np.frombuffer(data, dtype, count=n, offset=begin + first)
-        end = last
-    if begin + end != len(data):
-        raise ValueError(f"its tensors end at byte {begin + end}, but the file has {len(data)} bytes")
-    return arrays

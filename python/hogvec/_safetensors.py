@@ -68,10 +68,12 @@ def write_safetensors(
                 file.write(block.reshape(-1).view(np.uint8).data)
 
 
-def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+def read_safetensors(
+    path: str | os.PathLike[str], kind: str = "safetensors file"
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Map a safetensors file into memory: its tensors, read-only and without a copy, and its metadata.
 
-    Everything the header says is checked against the size of the file before it is used.
+    Everything the header says is checked against the size of the file before it is used. `kind` is what errors call it.
 
     Raises
     ------
@@ -80,18 +82,25 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[An
     ValueError
         It is not a safetensors file, is cut short, or its header contradicts it.
     """
+    try:
+        return _map_file(path)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r} must be a whole {kind}: {error}") from None
+
+
+def _map_file(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size < 8:
-            raise _damaged(path, f"a file has at least 8 bytes, got {size}")
+            raise ValueError(f"a file has at least 8 bytes, got {size}")
         length = int.from_bytes(file.read(8), "little")
         if length > min(_LONGEST_HEADER, size - 8):
-            raise _damaged(path, f"its header claims {length} bytes of a file of {size}")
-        header = _parse_header(path, file.read(length))
+            raise ValueError(f"its header claims {length} bytes of a file of {size}")
+        header = _parse_header(file.read(length))
         metadata = header.pop("__metadata__", {})
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-            raise _damaged(path, "its metadata are not a map of strings")
-        layout = _check_layout(path, header, size - 8 - length)
+            raise ValueError("its metadata are not a map of strings")
+        layout = _check_layout(header, size - 8 - length)
         if size == 8 + length:
             data = np.empty(0, np.uint8)
         else:
@@ -103,11 +112,7 @@ def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[An
     return tensors, metadata
 
 
-def _damaged(path: str | os.PathLike[str], what: str) -> ValueError:
-    return ValueError(f"{os.fspath(path)!r} must be a whole safetensors file: {what}")
-
-
-def _parse_header(path: str | os.PathLike[str], text: bytes) -> dict[str, Any]:
+def _parse_header(text: bytes) -> dict[str, Any]:
     def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
             raise ValueError("a name stands twice in its header")
@@ -116,15 +121,13 @@ def _parse_header(path: str | os.PathLike[str], text: bytes) -> dict[str, Any]:
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=without_repeats)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, f"its header is not JSON ({error})") from None
+        raise ValueError(f"its header is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise _damaged(path, "its header is not a map")
+        raise ValueError("its header is not a map")
     return header
 
 
-def _check_layout(
-    path: str | os.PathLike[str], header: Mapping[str, Any], size: int
-) -> dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]]:
+def _check_layout(header: Mapping[str, Any], size: int) -> dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]]:
     """Return begin, end, dtype and shape of every tensor; together they cover the `size` bytes of data exactly."""
 
     def whole_numbers(value: Any) -> bool:
@@ -133,22 +136,22 @@ def _check_layout(
     layout: dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]] = {}
     for name, entry in header.items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise _damaged(path, f"tensor {name!r} must have dtype, shape and data_offsets")
+            raise ValueError(f"tensor {name!r} must have dtype, shape and data_offsets")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
         if not isinstance(dtype, str) or dtype not in _DTYPES:
-            raise _damaged(path, f"tensor {name!r} must have a dtype of {', '.join(_DTYPES)}, got {dtype!r}")
+            raise ValueError(f"tensor {name!r} must have a dtype of {', '.join(_DTYPES)}, got {dtype!r}")
         if not whole_numbers(shape) or len(shape) > 8:
-            raise _damaged(path, f"tensor {name!r} has the impossible shape {shape!r}")
+            raise ValueError(f"tensor {name!r} has the impossible shape {shape!r}")
         if not whole_numbers(offsets) or len(offsets) != 2 or not offsets[0] <= offsets[1] <= size:
-            raise _damaged(path, f"tensor {name!r} lies at {offsets!r} of {size} bytes")
+            raise ValueError(f"tensor {name!r} lies at {offsets!r} of {size} bytes")
         if math.prod(shape) * _DTYPES[dtype].itemsize != offsets[1] - offsets[0]:
-            raise _damaged(path, f"tensor {name!r} of shape {shape!r} does not fit its {offsets[1] - offsets[0]} bytes")
+            raise ValueError(f"tensor {name!r} of shape {shape!r} does not fit its {offsets[1] - offsets[0]} bytes")
         layout[name] = (offsets[0], offsets[1], _DTYPES[dtype], tuple(shape))
     position = 0
     for begin, end, _, _ in sorted(layout.values(), key=lambda item: item[:2]):
         if begin != position:
-            raise _damaged(path, f"its tensors overlap or leave a hole at byte {min(begin, position)} of the data")
+            raise ValueError(f"its tensors overlap or leave a hole at byte {min(begin, position)} of the data")
         position = end
     if position != size:
-        raise _damaged(path, f"its tensors end at byte {position} of {size}")
+        raise ValueError(f"its tensors end at byte {position} of {size}")
     return layout

@@ -70,6 +70,8 @@ def run_demo(folder: str | Path = ".", *, threads: int | None = None, progress: 
     ------
     OSError
         If `folder` is not one, or cannot be written to; or if this Python comes without its sources.
+    TypeError, ValueError
+        If `threads` is not a number of 1 to 1024.
     """
     from hogvec.corpus import Corpus
     from hogvec.losses import NegativeSampling
@@ -81,12 +83,6 @@ def run_demo(folder: str | Path = ".", *, threads: int | None = None, progress: 
     vectors_path, map_path = Path(folder) / _VECTORS, Path(folder) / _MAP
     if not Path(folder).is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
-    python = "Python " + ".".join(platform.python_version_tuple()[:2])
-    print(f"Reading the language reference, docstrings and comments of {python} ...", flush=True)
-    text = standard_library_text()
-    corpus = Corpus.from_sequences(text, min_count=8)
-    print(f"{corpus.raw_words:,} words, {corpus.num_rows:,} different ones that occur at least 8 times.")
-
     trainer = Trainer(
         SkipGram(dim=64, window=5, subsample=1e-4),
         NegativeSampling(negatives=5),
@@ -94,6 +90,12 @@ def run_demo(folder: str | Path = ".", *, threads: int | None = None, progress: 
         threads=threads,
         seed=1,
     )
+    python = "Python " + ".".join(platform.python_version_tuple()[:2])
+    print(f"Reading the language reference, docstrings and comments of {python} ...", flush=True)
+    text = standard_library_text()
+    corpus = Corpus.from_sequences(text, min_count=8)
+    print(f"{corpus.raw_words:,} words, {corpus.num_rows:,} different ones that occur at least 8 times.")
+
     start = time.perf_counter()
     print(f"Training {_EPOCHS} epochs of skip-gram with negative sampling ...", flush=True)
     vectors = trainer.fit(corpus, epochs=_EPOCHS, progress=progress)

@@ -154,7 +154,7 @@ class KeyedVectors:
 
     def most_similar(
         self,
-        positive: str | Sequence[str | ArrayLike] | ArrayLike,
+        positive: str | Sequence[str | ArrayLike] | ArrayLike | None = None,
         negative: str | Sequence[str | ArrayLike] | ArrayLike | None = None,
         topn: int = 10,
         restrict_vocab: int | None = None,
@@ -166,7 +166,7 @@ class KeyedVectors:
         Parameters
         ----------
         positive, negative : str, list of (str or vector), or array of shape (dim,) or (k, dim)
-            What to be near to, and what to be far from. `negative` may be None: nothing.
+            What to be near to, and what to be far from. None: nothing; one of the two must be given.
         topn : int, default 10
             How many words; all of them if there are fewer.
         restrict_vocab : int, optional
@@ -196,7 +196,7 @@ class KeyedVectors:
         with_plus, plus_ids = self._directions("positive", positive)
         with_minus, minus_ids = self._directions("negative", negative)
         if not len(with_plus) and not len(with_minus):
-            raise ValueError("positive must hold at least one word or vector, got none")
+            raise ValueError("positive or negative must hold at least one word or vector, got none")
         query = with_plus.sum(axis=0) - with_minus.sum(axis=0)
         return self._neighbors(query[None], topn, restrict_vocab, [*plus_ids, *minus_ids])[0]
 

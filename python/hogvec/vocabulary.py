@@ -200,14 +200,17 @@ class Vocabulary(Mapping[str, int]):
         Raises
         ------
         ValueError
-            A line is no word and count, or a word comes twice.
+            A line is no word and count, a word comes twice, or there is none.
         OSError
             The file cannot be read.
         """
         with open(path, "rb") as file:
             text = file.read()
         try:
-            return cls._wrap(_core.Vocabulary.from_text(text))
+            vocabulary = cls._wrap(_core.Vocabulary.from_text(text))
+            if not len(vocabulary):
+                raise ValueError("a vocabulary file must have at least one word, got none")
+            return vocabulary
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from None
 

@@ -257,9 +257,14 @@ def test_topn_below_one_is_refused(topn):
         make().similar_by_vector(np.ones((0, 7)), topn=topn)
 
 
+def test_the_farthest_word_needs_no_positive_one() -> None:
+    v = KeyedVectors(Vocabulary.from_words(["a", "b", "c"]), np.array([[1, 0], [0, 1], [-1, 0]], np.float32))
+    assert [word for word, _ in v.most_similar(negative="a")] == ["c", "b"]
+
+
 def test_what_cannot_be_asked_for_is_refused():
     v = make()
-    with pytest.raises(ValueError, match="positive must hold at least one word or vector"):
+    with pytest.raises(ValueError, match="positive or negative must hold at least one word or vector"):
         v.most_similar([])
     with pytest.raises(ValueError, match=r"positive must hold vectors of 7 values, got the shape \(6,\)"):
         v.most_similar(np.ones(6))

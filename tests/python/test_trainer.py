@@ -755,7 +755,7 @@ def test_the_widest_window_and_the_most_negatives_train() -> None:
     assert np.isfinite(vectors).all()
 
 
-@pytest.mark.parametrize("array, error", [("ids", "IndexError"), ("offsets", "ValueError")])
+@pytest.mark.parametrize(("array", "error"), [("ids", "IndexError"), ("offsets", "ValueError")])
 @pytest.mark.parametrize("value", [2**30, -1, -(2**31)])
 @pytest.mark.parametrize("architecture", ["SkipGram", "CBOW"])
 def test_arrays_changed_while_they_are_trained_on_do_no_harm(

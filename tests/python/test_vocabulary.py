@@ -214,3 +214,11 @@ def test_arrays_of_the_wrong_dtype_are_type_errors():
 def test_it_cannot_be_made_by_its_constructor():
     with pytest.raises(TypeError, match="from_counts"):
         Vocabulary()
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_a_file_without_a_word_is_refused(tmp_path, text):
+    path = tmp_path / "vocabulary"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="vocabulary: "):
+        Vocabulary.load(path)
