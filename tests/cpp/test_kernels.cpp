@@ -22,7 +22,7 @@ using namespace hogvec;
 namespace {
 
 constexpr int kMostHidden = 25;
-constexpr int kMostCandidates = 20;
+constexpr int kMostCandidates = 30;
 constexpr float kRate = 0x1p-8F;
 
 // Scores are of order 1, so that a score is off by some 2^-24 per addition; a row is rounded to 2^-24 of itself at each
@@ -51,7 +51,7 @@ class Random {
 
 struct Options {
   bool distinct = false;   // one row a bag, no row twice in a group; otherwise rows repeat
-  bool bags = false;       // bags of 0 to 5 rows
+  bool bags = false;       // bags of 0 to 15 rows, most of them of up to 5
   bool entries = false;    // with a weight for each entry
   bool scales = false;     // forward and backward, different
   bool weights = false;    // of hidden vectors and of candidates
@@ -103,7 +103,7 @@ BatchBuffer random_batch(Random& random, const std::vector<int>& hidden, const s
   if (options.bags) {
     buffer.bag_offsets.push_back(0);
     for (std::int64_t h = 0; h < num_hidden; ++h) {
-      append(buffer.bag_rows, random_rows(random, random.below(6), input_rows, false));
+      append(buffer.bag_rows, random_rows(random, random.below(random.below(3) == 0 ? 16 : 6), input_rows, false));
       buffer.bag_offsets.push_back(static_cast<std::int64_t>(buffer.bag_rows.size()));
     }
   }

@@ -36,6 +36,8 @@ class Scratch {
   float **output_rows = nullptr, **wanted_outputs = nullptr;   // (n_shared + some,)
   long *inputs_before = nullptr, *outputs_before = nullptr;    // (n_bag_entries + 1,), (n_shared + 1,)
 
+  long* weighted_before = nullptr;   // (H + 1,): of the first h hidden vectors, how many have a weight other than 1
+
  private:
   struct Free {
     void operator()(void* p) const;
@@ -59,6 +61,7 @@ struct BatchArrays {
   const RowId* bag_rows;
   std::int64_t num_bag_rows;
   const float *bag_weights, *forward_scale, *backward_scale, *weight;
+  std::int64_t num_hidden;
   std::int64_t num_groups;
   const std::int64_t* group_offsets;
   const std::uint32_t* group_hidden;

@@ -89,6 +89,7 @@ BatchArrays::BatchArrays(const Batch& batch)
       forward_scale(pointer(batch.forward_scale)),
       backward_scale(pointer(batch.backward_scale)),
       weight(pointer(batch.weight)),
+      num_hidden(static_cast<std::int64_t>(batch.num_hidden())),
       num_groups(static_cast<std::int64_t>(batch.num_groups())),
       group_offsets(batch.group_offsets.data()),
       group_hidden(pointer(batch.group_hidden)),
@@ -150,6 +151,7 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     for (float*** rows : {&output_rows, &wanted_outputs}) part(*rows, output_most);
     part(inputs_before, input_most);
     part(outputs_before, output_most);
+    part(weighted_before, static_cast<std::int64_t>(batch.num_hidden()) + 1);
   };
   lay_out();
   if (used > bytes_) {

@@ -9,6 +9,16 @@ HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
   return batch.group_hidden ? batch.group_hidden[i] : i;
 }
 
+// What the groups of a batch are trained on and with.
+struct Training {
+  const BatchArrays& batch;
+  float learning_rate;
+  long stride;
+  RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
+  TableView output;
+  Scratch& scratch;
+};
+
 #if HOGVEC_LANES == 16
 HOGVEC_INLINE Vec twice_8(const float* values) {
   const Vec v = load_private(values);
@@ -17,7 +27,10 @@ HOGVEC_INLINE Vec twice_8(const float* values) {
 #endif
 
 // G = -dLoss/dS times the learning rate, over the scores: rate * weight_b * weight_t * (label_t - sigmoid(s)).
-static void link_logistic(const Group& group, const BatchArrays& batch, float rate, float* scores) {
+static void link_logistic(const Group& group, const Training& training) {
+  const BatchArrays& batch = training.batch;
+  const float rate = training.learning_rate;
+  float* const scores = training.scratch.scores;
   const float* labels = batch.shared_labels + group.shared;
   const float* weights = batch.shared_weights ? batch.shared_weights + group.shared : nullptr;
 #if HOGVEC_LANES == 16
@@ -36,10 +49,11 @@ static void link_logistic(const Group& group, const BatchArrays& batch, float ra
         store_private(column, offset - scale * sigmoid_of(load_private(column)));
     }
   if (!batch.weight) return;
+  const long* const weighted = training.scratch.weighted_before + group.first;
+  if (!batch.group_hidden && weighted[group.B] == weighted[0]) return;
   for (long b = 0; b < group.B; ++b) {
     const float weight = batch.weight[hidden_of(batch, group.first + b)];
     float* row = scores + b * group.columns;
-    if (weight == 1.0F) continue;
     for (long t = 0; t < group.T; ++t) row[t] *= weight;
   }
 }
@@ -128,16 +142,6 @@ static void scatter(const Bag& bag, float scale, long stride, const float* gradi
   }
 }
 
-// What the groups of a batch are trained on and with.
-struct Training {
-  const BatchArrays& batch;
-  float learning_rate;
-  long stride;
-  RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
-  TableView output;
-  Scratch& scratch;
-};
-
 // The candidates of one hidden vector alone: dH from the rows as they are. Their update is a later pass, so that a row
 // that is also shared, or stands twice, receives every contribution.
 static void score_own(const Training& training, long h, const float* hidden, float* coefficients, float* gradient,
@@ -222,7 +226,7 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
 
   score(group, tiles, scratch.scores, stride);
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
-  link_logistic(group, batch, training.learning_rate, scratch.scores);
+  link_logistic(group, training);
 
   // Listing the rows to fetch fills the time that the update waits for the link's last result.
   want_group(fetcher, training, g + kPrefetchGroups, update_steps(tiles, stride));
@@ -267,6 +271,14 @@ static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& se
                              scratch};
   list_rows(training.inputs, input, batch.bag_rows, batch.num_bag_rows);
   list_rows(training.outputs, output, batch.shared_rows, batch.num_shared_rows);
+  if (batch.weight) {
+    long weighted = 0;
+    for (long h = 0; h < batch.num_hidden; ++h) {
+      scratch.weighted_before[h] = weighted;
+      weighted += batch.weight[h] != 1.0F;
+    }
+    scratch.weighted_before[batch.num_hidden] = weighted;
+  }
   Fetcher fetcher;
   fetcher.stride = input.stride;
   for (long g = 0; g < kPrefetchGroups; ++g) {
