@@ -58,7 +58,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   const auto negatives = static_cast<std::size_t>(negatives_);
   // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap.
   buffer.draws.resize(buffer.targets.size() * negatives);
-  for (WordId& draw : buffer.draws) draw = noise_->draw(stream);
+  noise_->draw(stream, buffer.draws);
 
   // Room for all, cut at the end: a store costs less than a push that may grow.
   const std::size_t groups = buffer.targets.size();

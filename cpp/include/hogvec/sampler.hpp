@@ -18,14 +18,23 @@ class AliasTable {
   // weights: (n,), finite, not negative, at least one positive; n below 2^31. Throws ValueError.
   explicit AliasTable(std::span<const double> weights);
 
-  WordId draw(Stream& stream) const {
-    const std::uint64_t bits = stream.next();
-    const auto size = static_cast<std::uint32_t>(slots_.size());
-    const std::uint32_t slot = scale_bits(static_cast<std::uint32_t>(bits >> 32), size);
-    const Slot& s = slots_[slot];
-    // Which of the two is a coin toss that a branch would mispredict.
-    const std::uint32_t keep = -static_cast<std::uint32_t>(static_cast<std::uint32_t>(bits) < s.threshold);
-    return WordId{static_cast<std::int32_t>(s.alias ^ ((s.alias ^ slot) & keep))};
+  WordId draw(Stream& stream) const { return decide(stream.next()); }
+
+  // As many draws as there is room for, the same as one by one. Large tables lie far from the processor: their slots
+  // are asked for some draws ahead.
+  void draw(Stream& stream, std::span<WordId> draws) const {
+    constexpr std::size_t kAhead = 32;
+    std::uint64_t bits[kAhead];
+    const auto ask = [&](std::size_t i) {
+      bits[i % kAhead] = stream.next();
+      __builtin_prefetch(&slots_[slot_of(bits[i % kAhead])]);
+    };
+    const std::size_t n = draws.size();
+    for (std::size_t i = 0; i < n && i < kAhead; ++i) ask(i);
+    for (std::size_t i = 0; i < n; ++i) {
+      draws[i] = decide(bits[i % kAhead]);
+      if (i + kAhead < n) ask(i + kAhead);
+    }
   }
 
   std::size_t size() const { return slots_.size(); }
@@ -38,6 +47,18 @@ class AliasTable {
     std::uint32_t threshold;   // keep the slot when 32 random bits are below it
     std::uint32_t alias;       // else take this one: the slot itself when it is always kept
   };
+
+  std::uint32_t slot_of(std::uint64_t bits) const {
+    return scale_bits(static_cast<std::uint32_t>(bits >> 32), static_cast<std::uint32_t>(slots_.size()));
+  }
+  WordId decide(std::uint64_t bits) const {
+    const std::uint32_t slot = slot_of(bits);
+    const Slot& s = slots_[slot];
+    // Which of the two is a coin toss that a branch would mispredict.
+    const std::uint32_t keep = -static_cast<std::uint32_t>(static_cast<std::uint32_t>(bits) < s.threshold);
+    return WordId{static_cast<std::int32_t>(s.alias ^ ((s.alias ^ slot) & keep))};
+  }
+
   std::vector<Slot> slots_;
 };
 

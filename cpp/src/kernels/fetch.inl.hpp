@@ -3,7 +3,7 @@
 // Included inside a namespace of each instruction set after vector.inl.hpp. What prefetches is inlined by force: a
 // function that does nothing else counts as pure, and compilers drop calls to it.
 
-constexpr long kPrefetchGroups = 2;   // rows are fetched this many groups ahead
+constexpr long kPrefetchGroups = 3;   // rows are fetched this many groups ahead
 constexpr long kCopied = 8;           // addresses copied at a time
 
 // The rows of one table that a batch names, in the order of the batch, and of these the ones to fetch: not those that
