@@ -90,7 +90,7 @@ void train(benchmark::State& state, const Shape& shape) {
   for (auto _ : state) {
     const hogvec::Batch batch = buffers[next].view();
     scratch.reserve(batch, input.view().stride);
-    kernels.train_logistic_sgd(hogvec::BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
+    kernels.train_logistic(hogvec::BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
     next = next + 1 == buffers.size() ? 0 : next + 1;
   }
   const double seconds = hogvec::bench::thread_seconds() - begin;

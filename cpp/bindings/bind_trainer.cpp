@@ -74,13 +74,27 @@ class OwnedObjective {
 // The two tables, and the promise that one call trains them at a time.
 class Tables {
  public:
-  Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed)
-      : input_(checked(input_rows, "input_rows"), dim), output_(checked(output_rows, "output_rows"), dim) {
+  Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed,
+         const OptimizerSettings& optimizer)
+      : optimizer_(optimizer),
+        input_(checked(input_rows, "input_rows"), dim),
+        output_(checked(output_rows, "output_rows"), dim),
+        input_state_(optimizer.kind, input_.view()),
+        output_state_(optimizer.kind, output_.view()) {
     initialize_uniform(input_.view(), seed);
   }
 
   TableView input() const { return input_.view(); }
   TableView output() const { return output_.view(); }
+  TrainedTable trained_input() { return input_state_.view(input_.view()); }
+  TrainedTable trained_output() { return output_state_.view(output_.view()); }
+  OptimizerState& input_state() { return input_state_; }
+  OptimizerState& output_state() { return output_state_; }
+  const OptimizerSettings& optimizer() const { return optimizer_; }
+
+  // Groups trained so far, modulo 2^32: only optimizers that let moments decay look at it.
+  std::uint32_t steps() const { return steps_; }
+  void add_steps(std::int64_t groups) { steps_ += static_cast<std::uint32_t>(groups); }
 
   // Held while a call trains.
   class Busy {
@@ -103,13 +117,53 @@ class Tables {
     return rows;
   }
 
+  OptimizerSettings optimizer_;
   Table input_, output_;
+  OptimizerState input_state_, output_state_;
+  std::uint32_t steps_ = 0;
   std::atomic<bool> busy_{false};
 };
+
+OptimizerSettings make_optimizer(const std::string& name, float beta1, float beta2, float epsilon) {
+  constexpr std::pair<const char*, OptimizerKind> kNames[] = {{"sgd", OptimizerKind::kSgd},
+                                                              {"momentum", OptimizerKind::kMomentum},
+                                                              {"averaged_momentum", OptimizerKind::kAveragedMomentum},
+                                                              {"rmsprop", OptimizerKind::kRmsProp},
+                                                              {"adagrad", OptimizerKind::kAdaGrad},
+                                                              {"row_adagrad", OptimizerKind::kRowAdaGrad},
+                                                              {"adam", OptimizerKind::kAdam},
+                                                              {"decayed_adam", OptimizerKind::kDecayedAdam}};
+  for (const auto& [known, kind] : kNames) {
+    if (name == known) return {kind, beta1, beta2, epsilon};
+  }
+  throw ValueError("name must be that of an optimizer, got " + name);
+}
+
+Schedule make_schedule(const std::string& shape, double floor, double warm_up) {
+  if (shape == "constant") return {Schedule::Shape::kConstant, floor, warm_up};
+  if (shape == "linear") return {Schedule::Shape::kLinear, floor, warm_up};
+  if (shape == "cosine") return {Schedule::Shape::kCosine, floor, warm_up};
+  throw ValueError("shape must be constant, linear or cosine, got " + shape);
+}
 
 // (rows, dim) over the table's own memory; the array keeps the tables alive.
 py::array_t<float> table_array(TableView view, const py::object& owner) {
   return py::array_t<float>({view.rows, view.dim}, {view.stride * 4, std::int64_t{4}}, view.data, owner);
+}
+
+// What an optimizer keeps for one table, by name: live arrays, of shape (rows, dim) or (rows,).
+py::dict state_arrays(OptimizerState& state, const OptimizerSettings& optimizer, const py::object& owner) {
+  py::dict arrays;
+  if (state.first() != nullptr) arrays["first"] = table_array(state.first()->view(), owner);
+  if (state.second() != nullptr) {
+    py::array_t<float> second = table_array(state.second()->view(), owner);
+    if (optimizer.kind == OptimizerKind::kRowAdaGrad) second = second.reshape({-1});   // one row: a view
+    arrays["second"] = second;
+  }
+  std::vector<std::uint32_t>& steps = state.steps();
+  if (!steps.empty())
+    arrays["steps"] = py::array_t<std::uint32_t>({static_cast<py::ssize_t>(steps.size())}, steps.data(), owner);
+  return arrays;
 }
 
 CorpusView corpus_view(const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets) {
@@ -141,8 +195,8 @@ bool keep_going(const std::function<bool(const EpochProgress&)>& observer, const
 EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets,
                                  const Array<std::int64_t>& counts, const OwnedObjective& objective,
                                  const WindowSettings& architecture, double subsample, double learning_rate,
-                                 std::int64_t run_epoch, std::int64_t run_epochs, std::int64_t epoch,
-                                 std::uint64_t seed, int threads,
+                                 const Schedule& schedule, std::int64_t run_epoch, std::int64_t run_epochs,
+                                 std::int64_t epoch, std::uint64_t seed, int threads,
                                  const std::function<bool(const EpochProgress&)>& observer) {
   const ActiveCall active;
   const Tables::Busy busy(tables);
@@ -157,8 +211,11 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
   settings.architecture = architecture;
   settings.objective = &objective.objective();
   settings.kernels = &active_kernels();
-  settings.input = tables.input();
-  settings.output = tables.output();
+  settings.input = tables.trained_input();
+  settings.output = tables.trained_output();
+  settings.optimizer = tables.optimizer();
+  settings.first_step = tables.steps();
+  settings.schedule = schedule;
   settings.learning_rate = learning_rate;
   settings.run_epoch = run_epoch;
   settings.run_epochs = run_epochs;
@@ -169,7 +226,19 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
   check_corpus(settings.corpus, rows);
   const std::vector<std::uint32_t> thresholds = keep_thresholds(word_counts, subsample);
   settings.keep_thresholds = thresholds;
-  return train_epoch(settings, [&observer](const EpochProgress& progress) { return keep_going(observer, progress); });
+  std::int64_t groups = 0;   // of an epoch that ends in an exception, those of its last report
+  const auto observe = [&observer, &groups](const EpochProgress& progress) {
+    groups = progress.groups;
+    return keep_going(observer, progress);
+  };
+  try {
+    const EpochProgress progress = train_epoch(settings, observe);
+    tables.add_steps(progress.groups);
+    return progress;
+  } catch (...) {
+    tables.add_steps(groups);
+    throw;
+  }
 }
 
 template <class T>
@@ -236,11 +305,14 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   BatchBuffer buffer = canonical(given);
   const Batch batch = buffer.view();
   Scratch scratch;
-  scratch.reserve(batch, tables.input().stride);
+  scratch.reserve(batch, tables.input().stride, tables.optimizer().kind);
   GroupSettings settings;
   settings.learning_rate = static_cast<float>(learning_rate);
+  settings.optimizer = tables.optimizer();
+  settings.first_step = tables.steps();
   LossSum loss;
-  kernels.train_logistic_sgd(BatchArrays(batch), settings, tables.input(), tables.output(), scratch, loss);
+  kernels.train_logistic(BatchArrays(batch), settings, tables.trained_input(), tables.trained_output(), scratch, loss);
+  if (learning_rate > 0) tables.add_steps(static_cast<std::int64_t>(batch.num_groups()));
   if (!std::isfinite(loss.loss)) {
     char rate[32];
     std::snprintf(rate, sizeof rate, "%g", learning_rate);
@@ -254,16 +326,26 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
 void bind_tables(py::module_& module) {
   const auto none = py::none();
   py::class_<Tables>(module, "Tables")
-      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t>(), py::arg("input_rows"),
-           py::arg("output_rows"), py::arg("dim"), py::arg("seed"))
+      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t, const OptimizerSettings&>(),
+           py::arg("input_rows"), py::arg("output_rows"), py::arg("dim"), py::arg("seed"), py::arg("optimizer"))
       .def_property_readonly("input",
                              [](const py::object& self) { return table_array(self.cast<Tables&>().input(), self); })
       .def_property_readonly("output",
                              [](const py::object& self) { return table_array(self.cast<Tables&>().output(), self); })
+      .def_property_readonly("input_state",
+                             [](const py::object& self) {
+                               auto& tables = self.cast<Tables&>();
+                               return state_arrays(tables.input_state(), tables.optimizer(), self);
+                             })
+      .def_property_readonly("output_state",
+                             [](const py::object& self) {
+                               auto& tables = self.cast<Tables&>();
+                               return state_arrays(tables.output_state(), tables.optimizer(), self);
+                             })
       .def("train_epoch", &train_corpus_epoch, py::kw_only(), py::arg("ids").noconvert(),
            py::arg("offsets").noconvert(), py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"),
-           py::arg("subsample"), py::arg("learning_rate"), py::arg("run_epoch"), py::arg("run_epochs"),
-           py::arg("epoch"), py::arg("seed"), py::arg("threads"), py::arg("observer"))
+           py::arg("subsample"), py::arg("learning_rate"), py::arg("schedule"), py::arg("run_epoch"),
+           py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"), py::arg("observer"))
       .def("train_batch", &train_batch, py::kw_only(), py::arg("bag_rows").noconvert(),
            py::arg("bag_offsets").noconvert() = none, py::arg("bag_weights").noconvert() = none,
            py::arg("forward_scale").noconvert() = none, py::arg("backward_scale").noconvert() = none,
@@ -292,6 +374,17 @@ void bind_trainer(py::module_& module) {
                   py::arg("negatives"))
       .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("offsets").noconvert(),
                   py::arg("points").noconvert(), py::arg("codes").noconvert());
+  py::class_<OptimizerSettings>(module, "Optimizer")
+      .def(py::init(&make_optimizer), py::arg("name"), py::arg("beta1") = 0.0F, py::arg("beta2") = 0.0F,
+           py::arg("epsilon") = 0.0F)
+      .def(
+          "state_bytes",
+          [](const OptimizerSettings& self, std::int64_t rows, std::int64_t dim) {
+            return OptimizerState::bytes(self.kind, rows, dim);
+          },
+          py::arg("rows"), py::arg("dim"));
+  py::class_<Schedule>(module, "Schedule")
+      .def(py::init(&make_schedule), py::arg("shape"), py::arg("floor"), py::arg("warm_up"));
   py::class_<EpochProgress>(module, "EpochProgress")
       .def_readonly("words", &EpochProgress::words)
       .def_readonly("trained_words", &EpochProgress::trained_words)

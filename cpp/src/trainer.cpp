@@ -31,7 +31,7 @@ std::size_t batch_groups(const EpochSettings& settings) {
   const std::int64_t candidates =
       std::visit([](const auto& objective) { return objective.most_candidates(); }, *settings.objective);
   const std::int64_t products = rows * std::max<std::int64_t>(candidates, 1);
-  const std::int64_t groups = std::min(kMostRows / rows, kMostProducts / settings.input.stride / products);
+  const std::int64_t groups = std::min(kMostRows / rows, kMostProducts / settings.input.values.stride / products);
   return static_cast<std::size_t>(std::clamp<std::int64_t>(groups, 1, kMostGroups));
 }
 
@@ -43,9 +43,11 @@ struct alignas(128) WorkerCounts {
 
 // What the workers share.
 struct Shared {
-  explicit Shared(int threads) : counts(static_cast<std::size_t>(threads)), running(threads) {}
+  Shared(int threads, std::uint32_t first_step)
+      : steps(first_step), counts(static_cast<std::size_t>(threads)), running(threads) {}
 
   std::atomic<std::int64_t> next_chunk{0};
+  std::atomic<std::uint32_t> steps;   // groups begun, for optimizers that count them; wraps
   std::atomic<bool> stop{false};
   std::vector<WorkerCounts> counts;
   std::mutex mutex;   // guards the rest
@@ -92,6 +94,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
     Stream stream(make_key(settings.seed, Purpose::kCandidates, epoch, static_cast<std::uint64_t>(chunk)));
     GroupSettings group;
     group.loss_every = kLossEvery;
+    group.optimizer = settings.optimizer;
     for (;;) {
       if (shared.stop.load(std::memory_order_relaxed)) return;
       const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
@@ -99,12 +102,14 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
       std::visit([&](const auto& objective) { objective.add_candidates(buffer, stream); }, *settings.objective);
       const double progress =
           (static_cast<double>(settings.run_epoch) + passed) / static_cast<double>(settings.run_epochs);
-      const double rate = linear_decay(settings.learning_rate, progress);
+      const double rate = settings.schedule.learning_rate(settings.learning_rate, progress);
       group.learning_rate = static_cast<float>(rate);
       const Batch batch = buffer.view();
-      scratch.reserve(batch, settings.input.stride);
+      scratch.reserve(batch, settings.input.values.stride, settings.optimizer.kind);
+      group.first_step =
+          shared.steps.fetch_add(static_cast<std::uint32_t>(batch.num_groups()), std::memory_order_relaxed);
       LossSum loss;
-      settings.kernels->train_logistic_sgd(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
+      settings.kernels->train_logistic(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
       if (!std::isfinite(loss.loss)) throw diverged("loss", settings, rate);
       const auto groups = static_cast<std::int64_t>(batch.num_groups());
       group.first_group += groups;
@@ -176,7 +181,7 @@ class Workers {
 }   // namespace
 
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer, std::chrono::milliseconds period) {
-  Shared shared(settings.threads);
+  Shared shared(settings.threads, settings.first_step);
   bool stopped = false;
   {
     const Workers workers(settings, shared);
@@ -192,7 +197,7 @@ EpochProgress train_epoch(const EpochSettings& settings, const Observer& observe
   EpochProgress progress = sum_up(shared);
   progress.stopped = stopped;
   // The loss of a few groups was measured: it need not have met a value that is not finite.
-  if (!all_finite(settings.input) || !all_finite(settings.output))
+  if (!all_finite(settings.input.values) || !all_finite(settings.output.values))
     throw diverged("tables", settings, progress.learning_rate);
   return progress;
 }

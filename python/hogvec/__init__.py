@@ -16,7 +16,7 @@ from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import HierarchicalSoftmax, NegativeSampling
 from hogvec.models import CBOW, SkipGram
-from hogvec.optimizers import SGD
+from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
 from hogvec.samplers import UnigramSampler
 from hogvec.trainer import EpochReport, Progress, Trainer
 from hogvec.trees import HuffmanTree
@@ -25,15 +25,20 @@ from hogvec.vocabulary import Vocabulary
 __all__ = [
     "CBOW",
     "SGD",
+    "AdaGrad",
+    "Adam",
     "Batch",
     "Corpus",
     "EpochReport",
     "HierarchicalSoftmax",
     "HuffmanTree",
     "KeyedVectors",
+    "Momentum",
     "NegativeSampling",
     "Neighbor",
     "Progress",
+    "RMSProp",
+    "Schedule",
     "SkipGram",
     "Trainer",
     "UnigramSampler",

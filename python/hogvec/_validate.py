@@ -35,8 +35,9 @@ def check_float(
     minimum: float | None = None,
     above: float | None = None,
     maximum: float | None = None,
+    below: float | None = None,
 ) -> float:
-    """Return `value` as a finite float; `minimum` and `maximum` are allowed values, `above` is not."""
+    """Return `value` as a finite float; `minimum` and `maximum` are allowed values, `above` and `below` are not."""
     if isinstance(value, (bool, np.bool_, str, bytes, bytearray, memoryview)) or getattr(value, "ndim", 0) > 0:
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -53,6 +54,8 @@ def check_float(
         raise ValueError(f"{name} must be above {above:g}, got {number:g}")
     if maximum is not None and number > maximum:
         raise ValueError(f"{name} must be at most {maximum:g}, got {number:g}")
+    if below is not None and number >= below:
+        raise ValueError(f"{name} must be below {below:g}, got {number:g}")
     return number
 
 

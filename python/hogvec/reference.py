@@ -11,12 +11,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
+
 __all__ = [
     "BatchArrays",
     "GroupGradients",
     "encode",
     "group_gradients",
     "group_loss",
+    "optimize",
     "sigmoid",
     "softplus",
     "train_batch",
@@ -251,6 +254,44 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
             ]
             _descend(input_table, entries, learning_rate * np.concatenate(steps))
     return loss
+
+
+def optimize(optimizer: Optimizer, state: dict[str, Doubles], gradient: ArrayLike, learning_rate: float) -> Doubles:
+    """Return what is added to a row for one gradient, and change its state: empty at first, float64 arrays after.
+
+    The rules are those in the docstrings of `hogvec.optimizers`. "decayed" Adam is the dense rule: call it at every
+    step, with a gradient of zero where no group touches the row.
+
+    Examples
+    --------
+    >>> optimize(Momentum(learning_rate=1.0), state := {}, [1.0, -2.0], 0.5)
+    array([-0.5,  1. ])
+    >>> optimize(Momentum(learning_rate=1.0), state, [0.0, 0.0], 0.5)
+    array([-0.45,  0.9 ])
+    """
+    g = np.asarray(gradient, dtype=np.float64)
+    t = state["t"] = state.get("t", np.zeros(())) + 1
+    first, second = state.get("first", np.zeros_like(g)), state.get("second", np.zeros_like(g))
+    match optimizer:
+        case SGD():
+            return -learning_rate * g
+        case Momentum(momentum=b, average=False):
+            state["first"] = b * first + g
+            return -learning_rate * state["first"]
+        case Momentum(momentum=b):
+            state["first"] = b * first + (1 - b) * g
+            return -learning_rate * state["first"] / (1 - b**t)
+        case RMSProp(decay=b, epsilon=e):
+            state["second"] = b * second + (1 - b) * g**2
+            return -learning_rate * g / (np.sqrt(state["second"]) + e)
+        case AdaGrad(per_row=per_row, epsilon=e):
+            state["second"] = second + (np.mean(g**2) if per_row else g**2)
+            return -learning_rate * g / (np.sqrt(state["second"]) + e)
+        case Adam(beta1=b1, beta2=b2, epsilon=e):
+            m = state["first"] = b1 * first + (1 - b1) * g
+            v = state["second"] = b2 * second + (1 - b2) * g**2
+            return np.asarray(-learning_rate * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + e))
+    raise TypeError(f"optimizer must be one of hogvec, got {optimizer!r}")
 
 
 def _members(batch: BatchArrays, group: int) -> list[int]:

@@ -23,7 +23,7 @@ from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import HierarchicalSoftmax, Loss, NegativeSampling
 from hogvec.models import CBOW, Architecture, SkipGram
-from hogvec.optimizers import SGD
+from hogvec.optimizers import SGD, Optimizer
 from hogvec.vocabulary import Vocabulary
 
 __all__ = ["LOSS_FRACTION", "EpochReport", "Progress", "Trainer"]
@@ -141,7 +141,7 @@ class Trainer:
     architecture : SkipGram or CBOW
     loss : NegativeSampling or HierarchicalSoftmax, optional
         Default: ``NegativeSampling()``.
-    optimizer : SGD, optional
+    optimizer : SGD, Momentum, RMSProp, AdaGrad or Adam, optional
         Default: ``SGD()``.
     threads : int, optional
         Workers, 1 to 1024. Default: the cores that this process may use. The examples are the same for any number; with
@@ -173,7 +173,7 @@ class Trainer:
         self,
         architecture: Architecture,
         loss: Loss | None = None,
-        optimizer: SGD | None = None,
+        optimizer: Optimizer | None = None,
         *,
         threads: int | None = None,
         seed: int = 1,
@@ -182,11 +182,11 @@ class Trainer:
             raise TypeError(f"architecture must be a SkipGram or a CBOW, got {architecture!r}")
         if loss is not None and not isinstance(loss, (NegativeSampling, HierarchicalSoftmax)):
             raise TypeError(f"loss must be a NegativeSampling or a HierarchicalSoftmax, got {loss!r}")
-        if optimizer is not None and not isinstance(optimizer, SGD):
-            raise TypeError(f"optimizer must be an SGD, got {optimizer!r}")
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got {optimizer!r}")
         self.architecture: Architecture = architecture
         self.loss: Loss = loss if loss is not None else NegativeSampling()
-        self.optimizer = optimizer if optimizer is not None else SGD()
+        self.optimizer: Optimizer = optimizer if optimizer is not None else SGD()
         self.threads = (
             available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
         )
@@ -206,7 +206,7 @@ class Trainer:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate at the start of a run."""
+        """The highest learning rate of a run."""
         if self.optimizer.learning_rate is not None:
             return self.optimizer.learning_rate
         return self.architecture.default_learning_rate(self.loss)
@@ -220,6 +220,21 @@ class Trainer:
     def output_table(self) -> NDArray[np.float32]:
         """The rows that vectors are scored against, shape (rows, dim): outputs or inner nodes of a tree; live."""
         return self._made_tables().output
+
+    @property
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        """What the optimizer keeps, by names such as "input_velocity": live, writable views like the tables'.
+
+        Averages and sums have the shape of their table, (rows, dim), or one number for each row; "input_steps" and
+        "output_steps" count the updates of each row (uint32). Empty for SGD.
+        """
+        tables = self._made_tables()
+        names = self.optimizer._state_names()
+        return {
+            f"{side}_{names[part]}": array
+            for side, state in (("input", tables.input_state), ("output", tables.output_state))
+            for part, array in state.items()
+        }
 
     def initialize(
         self, corpus: Corpus | None = None, *, input_rows: int | None = None, output_rows: int | None = None
@@ -260,12 +275,18 @@ class Trainer:
         inputs = check_int("input_rows", input_rows, minimum=1, maximum=most)
         outputs = check_int("output_rows", output_rows, minimum=1, maximum=most)
         dim = self.architecture.dim
-        check_table_memory(inputs, outputs, dim)
+        settings = self.optimizer._settings()
+        tables = f"tables of {inputs:,} and {outputs:,} rows of {dim:,} floats"
+        needed = table_bytes(inputs + outputs, dim)
+        if kept := settings.state_bytes(inputs, dim) + settings.state_bytes(outputs, dim):
+            tables += f" and the state of {type(self.optimizer).__name__}"
+            needed += kept
+        check_table_memory(tables, needed)
         try:
-            self._tables = _core.Tables(inputs, outputs, dim, self.seed)
+            self._tables = _core.Tables(inputs, outputs, dim, self.seed, settings)
         except MemoryError:
             raise MemoryError(
-                f"{describe_tables(inputs, outputs, dim)}, got too little memory from the system"
+                f"{tables} need {needed / 2**30:.1f} GiB, got too little memory from the system"
             ) from None
         self._vocabulary = corpus.vocabulary if corpus is not None else None
         self._epochs_begun = 0
@@ -345,7 +366,7 @@ class Trainer:
         ----------
         batch : Batch
         learning_rate : float, optional
-            At least 0; 0 only measures the loss. Default: the learning rate at the start of a run.
+            At least 0; 0 only measures the loss. Default: the highest learning rate of a run.
 
         Returns
         -------
@@ -437,6 +458,7 @@ class Trainer:
                 architecture=self.architecture._window_settings(),
                 subsample=self.architecture.subsample,
                 learning_rate=self.learning_rate,
+                schedule=self.optimizer.schedule._settings(),
                 run_epoch=run_epoch,
                 run_epochs=epochs,
                 epoch=epoch,
@@ -479,22 +501,15 @@ def check_corpus(corpus: Corpus) -> Corpus:
     return corpus
 
 
-def check_table_memory(input_rows: int, output_rows: int, dim: int) -> None:
-    """Raise MemoryError before anything is allocated if two tables of these shapes do not fit."""
+def check_table_memory(tables: str, needed: int) -> None:
+    """Raise MemoryError before anything is allocated if `needed` bytes for what `tables` describes are too many."""
     available = available_memory()
-    if available is not None and table_bytes(input_rows, output_rows, dim) > available:
+    if available is not None and needed > available:
         raise MemoryError(
-            f"{describe_tables(input_rows, output_rows, dim)}, got {available / 2**30:.1f} GiB of memory available"
+            f"{tables} need {needed / 2**30:.1f} GiB, got {available / 2**30:.1f} GiB of memory available"
         )
 
 
-def table_bytes(input_rows: int, output_rows: int, dim: int) -> int:
-    """Return the memory of two tables, whose rows are padded."""
-    stride = -(-dim // ROW_ALIGNMENT) * ROW_ALIGNMENT
-    return (input_rows + output_rows) * stride * 4
-
-
-def describe_tables(input_rows: int, output_rows: int, dim: int) -> str:
-    """Say how much memory two tables need."""
-    needed = table_bytes(input_rows, output_rows, dim) / 2**30
-    return f"tables of {input_rows:,} and {output_rows:,} rows of {dim:,} floats need {needed:.1f} GiB"
+def table_bytes(rows: int, dim: int) -> int:
+    """Return the memory of a table, whose rows are padded."""
+    return rows * -(-dim // ROW_ALIGNMENT) * ROW_ALIGNMENT * 4

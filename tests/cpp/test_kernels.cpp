@@ -254,7 +254,7 @@ struct Tables {
   LossSum train(const Kernels& kernels, const Batch& batch, const GroupSettings& settings, Scratch& scratch) {
     scratch.reserve(batch, input.view().stride);
     LossSum loss;
-    kernels.train_logistic_sgd(BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
+    kernels.train_logistic(BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
     return loss;
   }
   LossSum train(const Kernels& kernels, const Batch& batch, float rate) {

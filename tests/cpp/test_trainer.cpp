@@ -49,8 +49,8 @@ std::mutex seen_mutex;
 std::vector<SeenCall> seen_calls;
 std::function<void(LossSum&)> on_call;
 
-void write_down(const BatchArrays& batch, const GroupSettings& settings, TableView, TableView, Scratch&,
-                LossSum& loss) {
+void write_down(const BatchArrays& batch, const GroupSettings& settings, const TrainedTable&, const TrainedTable&,
+                Scratch&, LossSum& loss) {
   SeenCall call{double{settings.learning_rate}, settings.first_group, {}};
   for (std::int64_t g = 0; g < batch.num_groups; ++g) {
     SeenGroup group;
@@ -249,12 +249,22 @@ TEST_CASE("the learning rate falls linearly with the position, over all epochs o
   CHECK(last >= 0.05 * 1e-4 * 0.999);
 }
 
-TEST_CASE("the schedule is linear down to a floor") {
-  CHECK(linear_decay(0.5, 0) == 0.5);
-  CHECK(linear_decay(0.5, 0.25) == 0.375);
-  CHECK(linear_decay(0.5, 1) == doctest::Approx(0.5e-4));
-  CHECK(linear_decay(0.5, 0.99995) == doctest::Approx(0.5e-4));
-  CHECK(linear_decay(0.5, 2) == doctest::Approx(0.5e-4));
+TEST_CASE("a learning rate follows its schedule and stays above its floor") {
+  const Schedule linear;
+  CHECK(linear.learning_rate(0.5, 0) == 0.5);
+  CHECK(linear.learning_rate(0.5, 0.25) == 0.375);
+  for (const double progress : {0.99995, 1.0, 2.0})
+    CHECK(linear.learning_rate(0.5, progress) == doctest::Approx(0.5e-4));
+  const Schedule constant{Schedule::Shape::kConstant, 0, 0.5};
+  CHECK(constant.factor(0) == 0);
+  CHECK(constant.factor(0.25) == 0.5);
+  CHECK(constant.factor(0.5) == 1);
+  CHECK(constant.factor(1) == 1);
+  const Schedule cosine{Schedule::Shape::kCosine, 0.1, 0.2};
+  CHECK(cosine.factor(0) == 0.1);
+  CHECK(cosine.factor(0.2) == 1);
+  CHECK(cosine.factor(0.6) == doctest::Approx(0.5));
+  CHECK(cosine.factor(1) == 0.1);
 }
 
 TEST_CASE("the costlier a group, the fewer are trained between two looks at the flag that stops a worker") {

@@ -110,7 +110,7 @@ def test_the_core_checks_what_a_loss_hands_over() -> None:
 
 
 def train_epoch(**changes: Any) -> None:
-    tables = _core.Tables(3, 3, 4, 1)
+    tables = _core.Tables(3, 3, 4, 1, _core.Optimizer("sgd"))
     arguments: dict[str, Any] = {
         "ids": np.array([0, 1, 2], np.int32),
         "offsets": np.array([0, 3]),
@@ -119,6 +119,7 @@ def train_epoch(**changes: Any) -> None:
         "architecture": SkipGram(dim=4)._window_settings(),
         "subsample": 0.0,
         "learning_rate": 0.05,
+        "schedule": _core.Schedule("linear", 1e-4, 0.0),
         "run_epoch": 0,
         "run_epochs": 1,
         "epoch": 0,

@@ -44,7 +44,8 @@ class Trained:
 
 def train(case: Case, instruction_set: str = "") -> Trained:
     """Run a kernel, by default the one in use, on copies of a case's tables."""
-    tables = _core.Tables(len(case.input_table), len(case.output_table), case.input_table.shape[1], seed=1)
+    input_rows, dim = case.input_table.shape
+    tables = _core.Tables(input_rows, len(case.output_table), dim, 1, _core.Optimizer("sgd"))
     tables.input[:] = case.input_table
     tables.output[:] = case.output_table
     arrays = hogvec.Batch(**vars(case.batch))._arrays()

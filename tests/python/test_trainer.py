@@ -827,7 +827,10 @@ def test_numbers_of_a_trainer_may_be_numpy_integers(topics: Corpus) -> None:
         (lambda: Trainer("skipgram"), "architecture must be a SkipGram or a CBOW, got 'skipgram'"),
         (lambda: Trainer(SkipGram), "architecture must be a SkipGram or a CBOW, got <class"),
         (lambda: Trainer(SkipGram(), "ns"), "loss must be a NegativeSampling or a HierarchicalSoftmax, got 'ns'"),
-        (lambda: Trainer(SkipGram(), NegativeSampling(), 0.025), r"optimizer must be an SGD, got 0\.025"),
+        (
+            lambda: Trainer(SkipGram(), NegativeSampling(), 0.025),
+            r"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got 0\.025",
+        ),
         (lambda: small_trainer().fit([["a", "b"]]), r"corpus must be a Corpus, got \[\['a', 'b'\]\]"),
         (lambda: small_trainer().fit("text.txt"), "corpus must be a Corpus, got 'text.txt'"),
         (lambda: small_trainer().fit(make_topics(40), callbacks=[3]), "callbacks must be callable, got 3"),
@@ -870,4 +873,5 @@ def test_the_learning_rate_of_a_batch_is_checked(value: Any, error: type[Excepti
 def test_a_trainer_describes_itself() -> None:
     text = repr(Trainer(SkipGram(dim=7), HierarchicalSoftmax(), SGD(learning_rate=0.1), threads=2, seed=3))
     assert text.startswith("Trainer(SkipGram(dim=7, ")
-    assert text.endswith("HierarchicalSoftmax(), SGD(learning_rate=0.1), threads=2, seed=3)")
+    assert ", HierarchicalSoftmax(), SGD(learning_rate=0.1, schedule=Schedule(" in text
+    assert text.endswith("), threads=2, seed=3)")

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hogvec/batch.hpp"
+#include "hogvec/optimizer.hpp"
 #include "hogvec/table.hpp"
 
 namespace hogvec {
@@ -20,7 +21,8 @@ struct LossSum {
 // Memory a kernel works in, one per worker, so that kernels allocate nothing.
 class Scratch {
  public:
-  void reserve(const Batch& batch, std::int64_t stride);   // before every call of a kernel
+  // Before every call of a kernel.
+  void reserve(const Batch& batch, std::int64_t stride, OptimizerKind optimizer = OptimizerKind::kSgd);
 
   float* scores = nullptr;             // (max hidden of a group, padded candidates), then coefficients in place
   float* losses = nullptr;             // (padded candidates,)
@@ -36,6 +38,13 @@ class Scratch {
   float **output_rows = nullptr, **wanted_outputs = nullptr;   // (n_shared + some,)
   long *inputs_before = nullptr, *outputs_before = nullptr;    // (n_bag_entries + 1,), (n_shared + 1,)
 
+  // For optimizers with state.
+  float** candidate_gradient_rows = nullptr;   // (max candidates,)
+  unsigned* sum_ids = nullptr;                 // (most rows of a table in a group,)
+  float* sum_rows = nullptr;                   // (most rows of a table in a group, stride)
+  int* sum_cells = nullptr;                    // (cells,), each -1
+  long cells = 0;
+
   long* weighted_before = nullptr;   // (H + 1,): of the first h hidden vectors, how many have a weight other than 1
 
  private:
@@ -48,6 +57,8 @@ class Scratch {
 
 struct GroupSettings {
   float learning_rate = 0;
+  OptimizerSettings optimizer;
+  std::uint32_t first_step = 0;   // groups before the batch's first
   std::int64_t first_group = 0;   // number of the batch's first group in its chunk
   std::int64_t loss_every = 1;    // measure groups whose number is a multiple of this
 };
@@ -77,9 +88,9 @@ struct BatchArrays {
 
 struct Kernels {
   const char* instruction_set;
-  // Trains on the groups in order: logistic link, SGD. Rows of both tables may race with other workers.
-  void (*train_logistic_sgd)(const BatchArrays&, const GroupSettings&, TableView input, TableView output, Scratch&,
-                             LossSum&);
+  // Trains on the groups in order, with the logistic link. Rows of both tables may race with other workers.
+  void (*train_logistic)(const BatchArrays&, const GroupSettings&, const TrainedTable& input,
+                         const TrainedTable& output, Scratch&, LossSum&);
   void (*sigmoid)(const float* x, float* y, long n);    // 1 / (1 + exp(-x))
   void (*softplus)(const float* x, float* y, long n);   // log(1 + exp(x))
 };

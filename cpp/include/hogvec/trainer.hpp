@@ -9,6 +9,8 @@
 #include "hogvec/architecture.hpp"
 #include "hogvec/kernels.hpp"
 #include "hogvec/objective.hpp"
+#include "hogvec/optimizer.hpp"
+#include "hogvec/schedule.hpp"
 #include "hogvec/table.hpp"
 #include "hogvec/types.hpp"
 
@@ -23,8 +25,11 @@ struct EpochSettings {
   std::span<const std::uint32_t> keep_thresholds;   // (n_rows,)
   const Objective* objective = nullptr;
   const Kernels* kernels = nullptr;
-  TableView input, output;
-  double learning_rate = 0;      // at the run's start
+  TrainedTable input, output;
+  OptimizerSettings optimizer;
+  std::uint32_t first_step = 0;   // groups trained before, modulo 2^32
+  Schedule schedule;
+  double learning_rate = 0;      // the highest of the run
   std::int64_t run_epoch = 0;    // epochs of this run before this one
   std::int64_t run_epochs = 1;   // epochs of this run: the schedule spans them
   std::int64_t epoch = 0;        // epochs of the tables before this one: keys the random numbers

@@ -1,5 +1,6 @@
 // Chooses the kernels once and sizes the memory they work in.
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <new>
 
@@ -105,11 +106,13 @@ BatchArrays::BatchArrays(const Batch& batch)
 
 void Scratch::Free::operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
 
-void Scratch::reserve(const Batch& batch, std::int64_t stride) {
+void Scratch::reserve(const Batch& batch, std::int64_t stride, OptimizerKind optimizer) {
   std::int64_t hidden_most = 1;
   std::int64_t candidates_most = 1;
   std::int64_t scores_most = 1;
   std::int64_t own_most = 1;
+  std::int64_t sums_most = 1;
+  const bool stateful = optimizer != OptimizerKind::kSgd;
   const auto padded = [](std::int64_t n) {
     return (n + 8 + 15) / 16 * 16;
   };   // tiles write up to 7 past the last column
@@ -119,13 +122,17 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     hidden_most = std::max(hidden_most, hidden_count);
     candidates_most = std::max(candidates_most, candidates);
     scores_most = std::max(scores_most, hidden_count * padded(candidates));
-    if (batch.own_offsets.empty()) continue;
+    if (batch.own_offsets.empty() && !stateful) continue;
     std::int64_t own = 0;
+    std::int64_t entries = 0;
     for (std::int64_t i = batch.group_offsets[g]; i < batch.group_offsets[g + 1]; ++i) {
-      const std::int64_t h = batch.group_hidden.empty() ? i : batch.group_hidden[static_cast<std::size_t>(i)];
-      own += batch.own_offsets[static_cast<std::size_t>(h) + 1] - batch.own_offsets[static_cast<std::size_t>(h)];
+      const std::size_t h =
+          batch.group_hidden.empty() ? static_cast<std::size_t>(i) : batch.group_hidden[static_cast<std::size_t>(i)];
+      if (!batch.own_offsets.empty()) own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+      entries += batch.bag_offsets.empty() ? 1 : batch.bag_offsets[h + 1] - batch.bag_offsets[h];
     }
     own_most = std::max(own_most, own);
+    sums_most = std::max({sums_most, entries, candidates + own});
   }
   constexpr std::int64_t kReadAhead = 8;   // addresses that may be read past the end of a list
   const auto input_most = static_cast<std::int64_t>(batch.bag_rows.size()) + kReadAhead;
@@ -137,7 +144,8 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     if (memory_) pointer = reinterpret_cast<T*>(static_cast<std::byte*>(memory_.get()) + used);
     used += (static_cast<std::size_t>(n) * sizeof(T) + 63) / 64 * 64;
   };
-  float *hidden = nullptr, *gradient = nullptr, *zeros = nullptr;
+  float *hidden = nullptr, *gradient = nullptr, *zeros = nullptr, *candidate_gradient = nullptr;
+  cells = static_cast<long>(std::bit_ceil(2 * static_cast<std::uint64_t>(sums_most) + 1));
   const auto lay_out = [&] {
     used = 0;
     part(scores, scores_most + 16);
@@ -152,6 +160,12 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     part(inputs_before, input_most);
     part(outputs_before, output_most);
     part(weighted_before, static_cast<std::int64_t>(batch.num_hidden()) + 1);
+    if (!stateful) return;
+    part(candidate_gradient_rows, candidates_most);
+    part(candidate_gradient, candidates_most * stride);
+    part(sum_ids, sums_most);
+    part(sum_rows, sums_most * stride);
+    part(sum_cells, cells);
   };
   lay_out();
   if (used > bytes_) {
@@ -167,6 +181,9 @@ void Scratch::reserve(const Batch& batch, std::int64_t stride) {
     gradient_rows[b] = gradient + b * stride;
     zero_rows[b] = zeros;
   }
+  if (!stateful) return;
+  for (std::int64_t t = 0; t < candidates_most; ++t) candidate_gradient_rows[t] = candidate_gradient + t * stride;
+  std::fill_n(sum_cells, cells, -1);
 }
 
 }   // namespace hogvec

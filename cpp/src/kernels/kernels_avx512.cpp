@@ -21,12 +21,13 @@ namespace {
 #include "vector.inl.hpp"
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
+#include "optimizers.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"avx512", train_logistic_sgd, sigmoid, softplus};
+const Kernels kKernels = {"avx512", train_logistic, sigmoid, softplus};
 }   // namespace hogvec::avx512
 
 #ifdef __clang__

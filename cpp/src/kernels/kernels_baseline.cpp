@@ -10,10 +10,11 @@ namespace {
 #include "vector.inl.hpp"
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
+#include "optimizers.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"baseline", train_logistic_sgd, sigmoid, softplus};
+const Kernels kKernels = {"baseline", train_logistic, sigmoid, softplus};
 }   // namespace hogvec::baseline

@@ -12,12 +12,13 @@ namespace {
 #include "vector.inl.hpp"
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
+#include "optimizers.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"neon", train_logistic_sgd, sigmoid, softplus};
+const Kernels kKernels = {"neon", train_logistic, sigmoid, softplus};
 }   // namespace hogvec::neon
 
 #endif

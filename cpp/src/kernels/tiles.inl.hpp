@@ -14,13 +14,14 @@ constexpr int tile_hidden(int candidates) { return HOGVEC_REGISTERS == 32 && can
 constexpr int tile_slices(int candidates) { return HOGVEC_REGISTERS == 32 && candidates <= 6 ? 2 : 1; }
 
 struct Group {
-  long B = 0, T = 0;          // hidden vectors, shared candidates
-  long first = 0;             // first entry of group_hidden
-  long shared = 0;            // first shared candidate in the batch
-  long columns = 0;           // floats between rows of scores: T padded
-  float* const* hidden;       // (B,) rows scored
-  float* const* gradient;     // (B,) rows where dH gathers, unless one tile updates the hidden rows in place
-  float* const* candidates;   // (T,)
+  long B = 0, T = 0;                   // hidden vectors, shared candidates
+  long first = 0;                      // first entry of group_hidden
+  long shared = 0;                     // first shared candidate in the batch
+  long columns = 0;                    // floats between rows of scores: T padded
+  float* const* hidden;                // (B,) rows scored
+  float* const* gradient;              // (B,) rows where dH gathers, unless one tile updates the hidden rows in place
+  float* const* candidates;            // (T,)
+  float* const* candidate_gradients;   // (T,) rows where dW gathers for an optimizer
 };
 
 // `n` things in tiles of at most `most`, as equal as can be.
@@ -194,12 +195,19 @@ struct Gradient {
   float* const* to;     // (B,)
 };
 
-// For N registers of every row, from float d on: candidates[t] += sum_b G[b, t] hidden[b] and
-// dH[b] += sum_t G[b, t] candidates[t], with the candidates as they were before. In place: dH starts from the hidden
-// row and ends there.
-template <int T, int N, bool kInPlace>
+// What an update leaves where.
+enum class Update {
+  kInPlace,    // candidates become candidates + dW, hidden rows become hidden + dH
+  kThrough,    // candidates become candidates + dW, dH goes from and to rows of its own
+  kGradients   // dW and dH both go to rows of their own
+};
+
+// For N registers of every row, from float d on: dW[t] = sum_b G[b, t] hidden[b] and dH[b] += sum_t G[b, t]
+// candidates[t], with the candidates as they were before.
+template <int T, int N, Update kUpdate>
 HOGVEC_INLINE void update_tile(const Group& group, const Gradient& gradient, float* const* candidates,
-                               const float* coefficients, long d) {
+                               float* const* candidate_gradients, const float* coefficients, long d) {
+  constexpr bool kInPlace = kUpdate == Update::kInPlace;
   // Copies: what is stored below might, for all the compiler knows, be the group itself.
   const long B = group.B;
   const long columns = group.columns;
@@ -212,7 +220,10 @@ HOGVEC_INLINE void update_tile(const Group& group, const Gradient& gradient, flo
   for (int t = 0; t < T; ++t) {
     at[t] = candidates[t] + d;
     HOGVEC_UNROLL
-    for (int n = 0; n < N; ++n) row[t][n] = old[t][n] = load(at[t] + n * kLanes);
+    for (int n = 0; n < N; ++n) {
+      old[t][n] = load(at[t] + n * kLanes);
+      row[t][n] = kUpdate == Update::kGradients ? Vec{} : old[t][n];
+    }
   }
   for (long b = 0; b < B; ++b, coefficients += columns) {
     float* const row_h = hidden[b] + d;
@@ -242,28 +253,30 @@ HOGVEC_INLINE void update_tile(const Group& group, const Gradient& gradient, flo
   }
   HOGVEC_UNROLL
   for (int t = 0; t < T; ++t) {
+    float* const row_to = kUpdate == Update::kGradients ? candidate_gradients[t] + d : at[t];
     HOGVEC_UNROLL
-    for (int n = 0; n < N; ++n) store(at[t] + n * kLanes, row[t][n]);
+    for (int n = 0; n < N; ++n) store(row_to + n * kLanes, row[t][n]);
   }
 }
 
 // One sweep over the dimension for a tile of candidates.
-template <int T, bool kInPlace>
+template <int T, Update kUpdate>
 static void update_candidates(const Group& group, const Gradient& gradient, long t0, const float* coefficients,
                               long stride, Fetcher& fetcher) {
   constexpr int kSlices = tile_slices(T);
   float* candidates[T];
   HOGVEC_UNROLL
   for (int t = 0; t < T; ++t) candidates[t] = group.candidates[t0 + t];
+  float* const* const gradients = group.candidate_gradients + t0;
   coefficients += t0;
   long d = 0;
   for (; d + kSlices * kLanes <= stride; d += kSlices * kLanes) {
-    update_tile<T, kSlices, kInPlace>(group, gradient, candidates, coefficients, d);
+    update_tile<T, kSlices, kUpdate>(group, gradient, candidates, gradients, coefficients, d);
     fetch_share(fetcher);
   }
   if constexpr (kSlices > 1) {
     if (d < stride) {
-      update_tile<T, 1, kInPlace>(group, gradient, candidates, coefficients, d);
+      update_tile<T, 1, kUpdate>(group, gradient, candidates, gradients, coefficients, d);
       fetch_share(fetcher);
     }
   }
@@ -284,8 +297,9 @@ static void update(const Group& group, const Tiles& tiles, const float* coeffici
   float* const* const hidden = group.hidden;
   if (in_place && tiles.count <= 1) {
     const Gradient gradient = {hidden, hidden};
-    with_size<kTileCandidates>(
-        group.T, [&]<int T>() { update_candidates<T, true>(group, gradient, 0, coefficients, stride, fetcher); });
+    with_size<kTileCandidates>(group.T, [&]<int T>() {
+      update_candidates<T, Update::kInPlace>(group, gradient, 0, coefficients, stride, fetcher);
+    });
     return;
   }
   long t = 0;
@@ -293,8 +307,23 @@ static void update(const Group& group, const Tiles& tiles, const float* coeffici
     const Gradient gradient = {i == 0 ? start : group.gradient,
                                in_place && i == tiles.count - 1 ? hidden : group.gradient};
     const long size = tile_size(tiles, i);
-    with_size<kTileCandidates>(
-        size, [&]<int T>() { update_candidates<T, false>(group, gradient, t, coefficients, stride, fetcher); });
+    with_size<kTileCandidates>(size, [&]<int T>() {
+      update_candidates<T, Update::kThrough>(group, gradient, t, coefficients, stride, fetcher);
+    });
+    t += size;
+  }
+}
+
+// dW and dH into the gradient rows, dH added to what they hold.
+static void gather_gradients(const Group& group, const Tiles& tiles, const float* coefficients, long stride,
+                             Fetcher& fetcher) {
+  const Gradient gradient = {group.gradient, group.gradient};
+  long t = 0;
+  for (long i = 0; i < tiles.count; ++i) {
+    const long size = tile_size(tiles, i);
+    with_size<kTileCandidates>(size, [&]<int T>() {
+      update_candidates<T, Update::kGradients>(group, gradient, t, coefficients, stride, fetcher);
+    });
     t += size;
   }
 }

@@ -12,10 +12,11 @@ HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
 // What the groups of a batch are trained on and with.
 struct Training {
   const BatchArrays& batch;
-  float learning_rate;
+  const GroupSettings& settings;
+  float coefficient_rate;   // what G is multiplied by: the learning rate for SGD, 1 for optimizers that apply it later
   long stride;
   RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
-  TableView output;
+  const TrainedTable &input, &output;
   Scratch& scratch;
 };
 
@@ -29,7 +30,7 @@ HOGVEC_INLINE Vec twice_8(const float* values) {
 // G = -dLoss/dS times the learning rate, over the scores: rate * weight_b * weight_t * (label_t - sigmoid(s)).
 static void link_logistic(const Group& group, const Training& training) {
   const BatchArrays& batch = training.batch;
-  const float rate = training.learning_rate;
+  const float rate = training.coefficient_rate;
   float* const scores = training.scratch.scores;
   const float* labels = batch.shared_labels + group.shared;
   const float* weights = batch.shared_weights ? batch.shared_weights + group.shared : nullptr;
@@ -151,7 +152,7 @@ static void score_own(const Training& training, long h, const float* hidden, flo
   const float weight = batch.weight ? batch.weight[h] : 1.0F;
   const long begin = batch.own_offsets[h];
   for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
-    float* const row = row_of_table(training.output, batch.own_rows[t]);
+    float* const row = row_of_table(training.output.values, batch.own_rows[t]);
     const float* h_rows[1] = {hidden};
     float* w_rows[1] = {row};
     float result[16];
@@ -159,7 +160,7 @@ static void score_own(const Training& training, long h, const float* hidden, flo
     const Vec s = splat(result[0]);
     const float label = batch.own_labels[t];
     if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{result[0]});
-    const float g = training.learning_rate * weight * (label - sigmoid_of(s)[0]);
+    const float g = training.coefficient_rate * weight * (label - sigmoid_of(s)[0]);
     coefficients[t - begin] = g;
     for (long d = 0; d < stride; d += kLanes)
       store_private(gradient + d, load_private(gradient + d) + g * load(row + d));
@@ -170,7 +171,7 @@ static void update_own(const Training& training, long h, const float* hidden, co
   const BatchArrays& batch = training.batch;
   const long begin = batch.own_offsets[h];
   for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
-    float* const row = row_of_table(training.output, batch.own_rows[t]);
+    float* const row = row_of_table(training.output.values, batch.own_rows[t]);
     for (long d = 0; d < training.stride; d += kLanes)
       store(row + d, load(row + d) + coefficients[t - begin] * load_private(hidden + d));
   }
@@ -208,6 +209,63 @@ static float* const* hidden_rows(const Training& training, const Group& group) {
   return hidden;
 }
 
+// The rest of a group after the link, for optimizers with state: all gradients first, then each row once.
+static void train_with_state(const Training& training, const Group& group, const Tiles& tiles, unsigned step,
+                             Fetcher& fetcher, bool measured, LossSum& sum) {
+  const BatchArrays& batch = training.batch;
+  const Scratch& scratch = training.scratch;
+  const GroupSettings& settings = training.settings;
+  const long stride = training.stride;
+  const RowId* const shared = batch.shared_rows + group.shared;
+  float* own = scratch.own_coefficients;
+  for (long b = 0; b < group.B; ++b) {
+    for (long d = 0; d < stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
+    if (!batch.own_offsets) continue;
+    const long h = hidden_of(batch, group.first + b);
+    score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
+    own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+  }
+  if (settings.learning_rate == 0) return;   // it was to be measured
+  gather_gradients(group, tiles, scratch.scores, stride, fetcher);
+
+  // Outputs before inputs: own candidates need the hidden vectors, which may be input rows themselves.
+  if (!batch.own_offsets) {   // shared rows are distinct
+    for (long t = 0; t < group.T; ++t)
+      apply(settings.optimizer, training.output, static_cast<long>(shared[t]), group.candidate_gradients[t],
+            settings.learning_rate, step);
+  } else {
+    RowSums sums = {scratch.sum_ids, scratch.sum_rows, scratch.sum_cells, scratch.cells, stride, 0};
+    for (long t = 0; t < group.T; ++t)
+      add_gradient(sums, static_cast<unsigned>(shared[t]), 1, group.candidate_gradients[t]);
+    own = scratch.own_coefficients;
+    for (long b = 0; b < group.B; ++b) {
+      const long h = hidden_of(batch, group.first + b);
+      for (long t = batch.own_offsets[h]; t < batch.own_offsets[h + 1]; ++t)
+        add_gradient(sums, static_cast<unsigned>(batch.own_rows[t]), *own++, group.hidden[b]);
+    }
+    apply_sums(sums, settings.optimizer, training.output, settings.learning_rate, step);
+  }
+  if (batch.rows_distinct) {
+    for (long b = 0; b < group.B; ++b) {
+      const long row = static_cast<long>(batch.bag_rows[hidden_of(batch, group.first + b)]);
+      apply(settings.optimizer, training.input, row, group.gradient[b], settings.learning_rate, step);
+    }
+    return;
+  }
+  RowSums sums = {scratch.sum_ids, scratch.sum_rows, scratch.sum_cells, scratch.cells, stride, 0};
+  for (long b = 0; b < group.B; ++b) {
+    const long h = hidden_of(batch, group.first + b);
+    const float scale = batch.backward_scale ? batch.backward_scale[h] : 1.0F;
+    const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
+    const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
+    for (long e = begin; e < end; ++e) {
+      const float weight = batch.bag_weights ? batch.bag_weights[e] : 1.0F;
+      add_gradient(sums, static_cast<unsigned>(batch.bag_rows[e]), scale * weight, group.gradient[b]);
+    }
+  }
+  apply_sums(sums, settings.optimizer, training.input, settings.learning_rate, step);
+}
+
 // The exact gradient of one group's loss, in place of its rows. `measured`: its loss, before that, is added to the sum.
 static void train_group(const Training& training, long g, Fetcher& fetcher, bool measured, LossSum& sum) {
   const BatchArrays& batch = training.batch;
@@ -222,6 +280,7 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   group.hidden = hidden_rows(training, group);
   group.gradient = scratch.gradient_rows;
   group.candidates = training.outputs.rows + group.shared;
+  group.candidate_gradients = scratch.candidate_gradient_rows;
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
 
   score(group, tiles, scratch.scores, stride);
@@ -230,6 +289,11 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
 
   // Listing the rows to fetch fills the time that the update waits for the link's last result.
   want_group(fetcher, training, g + kPrefetchGroups, update_steps(tiles, stride));
+  if (training.settings.optimizer.kind != OptimizerKind::kSgd) {
+    train_with_state(training, group, tiles, training.settings.first_step + static_cast<unsigned>(g) + 1, fetcher,
+                     measured, sum);
+    return;
+  }
   if (batch.rows_distinct) {
     update(group, tiles, scratch.scores, stride, true, group.hidden, fetcher);
     return;
@@ -260,17 +324,20 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   }
 }
 
-static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& settings, TableView input,
-                               TableView output, Scratch& scratch, LossSum& sum) {
+static void train_logistic(const BatchArrays& batch, const GroupSettings& settings, const TrainedTable& input,
+                           const TrainedTable& output, Scratch& scratch, LossSum& sum) {
+  const bool sgd = settings.optimizer.kind == OptimizerKind::kSgd;
   const Training training = {batch,
-                             settings.learning_rate,
-                             input.stride,
+                             settings,
+                             sgd ? settings.learning_rate : 1.0F,
+                             input.values.stride,
                              {scratch.input_rows, scratch.wanted_inputs, scratch.inputs_before},
                              {scratch.output_rows, scratch.wanted_outputs, scratch.outputs_before},
+                             input,
                              output,
                              scratch};
-  list_rows(training.inputs, input, batch.bag_rows, batch.num_bag_rows);
-  list_rows(training.outputs, output, batch.shared_rows, batch.num_shared_rows);
+  list_rows(training.inputs, input.values, batch.bag_rows, batch.num_bag_rows);
+  list_rows(training.outputs, output.values, batch.shared_rows, batch.num_shared_rows);
   if (batch.weight) {
     long weighted = 0;
     for (long h = 0; h < batch.num_hidden; ++h) {
@@ -280,7 +347,7 @@ static void train_logistic_sgd(const BatchArrays& batch, const GroupSettings& se
     scratch.weighted_before[batch.num_hidden] = weighted;
   }
   Fetcher fetcher;
-  fetcher.stride = input.stride;
+  fetcher.stride = training.stride;
   for (long g = 0; g < kPrefetchGroups; ++g) {
     want_group(fetcher, training, g, 1);
     fetch_share(fetcher);
