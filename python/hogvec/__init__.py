@@ -11,6 +11,7 @@ True
 from __future__ import annotations
 
 from hogvec.batch import Batch
+from hogvec.class_tree import ClassTree
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
@@ -26,6 +27,7 @@ __all__ = [
     "CBOW",
     "SGD",
     "Batch",
+    "ClassTree",
     "Corpus",
     "EpochReport",
     "HierarchicalSoftmax",

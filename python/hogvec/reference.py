@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "BatchArrays",
     "GroupGradients",
+    "class_log_probabilities",
     "encode",
     "group_gradients",
     "group_loss",
@@ -251,6 +252,52 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
             ]
             _descend(input_table, entries, learning_rate * np.concatenate(steps))
     return loss
+
+
+def class_log_probabilities(
+    class_of: ArrayLike, hidden: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None
+) -> Doubles:
+    """Return ln P(w | h) of every output w under a softmax of two levels: ln P(class | h) + ln P(w | class, h).
+
+    The first is a softmax over the C classes, the second one over the members of the class of w.
+
+    Parameters
+    ----------
+    class_of : array_like of int, shape (V,)
+        The class of each output, as in `hogvec.ClassTree`.
+    hidden : array_like, shape (B, dim)
+    weights : array_like, shape (V + C, dim)
+        Row w is that of output w, row V + c that of class c.
+    bias : array_like, shape (V + C,), optional
+
+    Returns
+    -------
+    ndarray of float64, shape (B, V)
+
+    References
+    ----------
+    J. Goodman, "Classes for fast maximum entropy training", ICASSP 2001, arXiv:cs/0108006.
+
+    Examples
+    --------
+    >>> np.exp(class_log_probabilities([0, 1, 1], [[1.0]], np.zeros((5, 1))))
+    array([[0.5 , 0.25, 0.25]])
+    """
+    class_of = np.asarray(class_of, dtype=np.int64)
+    scores = np.asarray(hidden, np.float64) @ np.asarray(weights, np.float64).T
+    if bias is not None:
+        scores = scores + np.asarray(bias, np.float64)
+    outputs = len(class_of)
+    log_probabilities = _log_softmax(scores[:, outputs:])[:, class_of]
+    for c in range(scores.shape[1] - outputs):
+        members = np.flatnonzero(class_of == c)
+        log_probabilities[:, members] += _log_softmax(scores[:, members])
+    return log_probabilities
+
+
+def _log_softmax(scores: Doubles) -> Doubles:
+    """Return the logarithm of the softmax of each row."""
+    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
 def _members(batch: BatchArrays, group: int) -> list[int]:
