@@ -15,17 +15,19 @@ from hogvec.class_tree import ClassTree
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
-from hogvec.losses import HierarchicalSoftmax, NegativeSampling
+from hogvec.losses import HierarchicalSoftmax, NegativeSampling, TopK
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD
 from hogvec.samplers import UnigramSampler
 from hogvec.trainer import EpochReport, Progress, Trainer
-from hogvec.trees import HuffmanTree
+from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
 from hogvec.vocabulary import Vocabulary
 
 __all__ = [
     "CBOW",
     "SGD",
+    "ArrayTree",
+    "BalancedTree",
     "Batch",
     "ClassTree",
     "Corpus",
@@ -37,7 +39,9 @@ __all__ = [
     "Neighbor",
     "Progress",
     "SkipGram",
+    "TopK",
     "Trainer",
+    "Tree",
     "UnigramSampler",
     "Vocabulary",
     "info",

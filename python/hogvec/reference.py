@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "BatchArrays",
     "GroupGradients",
+    "TreeArrays",
     "class_log_probabilities",
     "encode",
     "group_gradients",
@@ -21,6 +22,7 @@ __all__ = [
     "sigmoid",
     "softplus",
     "train_batch",
+    "tree_log_probabilities",
 ]
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -90,6 +92,22 @@ class BatchArrays(Protocol):
     @property
     def own_labels(self) -> Floats | None:
         """(k,): usually 0 or 1."""
+
+
+class TreeArrays(Protocol):
+    """The arrays of `hogvec.Tree`: id w's path is entries ``offsets[w]`` to ``offsets[w + 1]`` of the others."""
+
+    @property
+    def offsets(self) -> Integers:
+        """(V + 1,)."""
+
+    @property
+    def points(self) -> Integers:
+        """(m,): inner nodes."""
+
+    @property
+    def codes(self) -> Integers:
+        """(m,): the turns there, 0 or 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +270,44 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
             ]
             _descend(input_table, entries, learning_rate * np.concatenate(steps))
     return loss
+
+
+def tree_log_probabilities(
+    tree: TreeArrays, hidden: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None
+) -> Doubles:
+    """Return ln P(w | h) of every output w under a binary tree of logistic decisions.
+
+    At an inner node with score s turn 0 has the probability sigmoid(s) and turn 1 sigmoid(-s); a path's probability is
+    their product. The probabilities of all outputs sum to 1.
+
+    Parameters
+    ----------
+    tree : TreeArrays
+        A `hogvec.Tree`, or any object with its arrays.
+    hidden : array_like, shape (B, dim)
+    weights : array_like, shape (inner nodes, dim)
+    bias : array_like, shape (inner nodes,), optional
+
+    Returns
+    -------
+    ndarray of float64, shape (B, V)
+
+    References
+    ----------
+    F. Morin and Y. Bengio, "Hierarchical probabilistic neural network language model", AISTATS 2005.
+
+    Examples
+    --------
+    >>> from hogvec import BalancedTree
+    >>> np.exp(tree_log_probabilities(BalancedTree(3), [[1.0]], [[0.0], [0.0]]))
+    array([[0.25, 0.25, 0.5 ]])
+    """
+    scores = np.asarray(hidden, np.float64) @ np.asarray(weights, np.float64).T
+    if bias is not None:
+        scores = scores + np.asarray(bias, np.float64)
+    at_points = scores[:, tree.points]
+    decisions = -softplus(np.where(tree.codes == 0, -at_points, at_points))
+    return np.asarray(np.add.reduceat(decisions, tree.offsets[:-1], axis=1))
 
 
 def class_log_probabilities(

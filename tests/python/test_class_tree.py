@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hogvec import ClassTree
+from hogvec import ClassTree, HierarchicalSoftmax, SkipGram, Trainer
 from hogvec.reference import class_log_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,3 +142,14 @@ def test_the_classes_asked_for_are_checked() -> None:
     for class_id in (2, -1):
         with pytest.raises(IndexError, match=f"^class_id must be at least 0 and below 2, got {class_id}$"):
             tree.members_of(class_id)
+
+
+def test_classes_are_not_trained_yet_and_say_so() -> None:
+    tree = ClassTree([3, 2, 1])
+    message = (
+        "^tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, got ClassTree"
+    )
+    with pytest.raises(TypeError, match=message):
+        HierarchicalSoftmax(tree=tree)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^loss must be a .*, got ClassTree\(<3 ids in 2 classes>\)$"):
+        Trainer(SkipGram(), tree)  # type: ignore[arg-type]
