@@ -27,7 +27,7 @@ struct Language {
   std::vector<std::int64_t> offsets;
   std::vector<std::uint32_t> thresholds = hogvec::keep_thresholds(counts, 1e-4);
   hogvec::AliasTable noise{hogvec::unigram_weights(counts, 0.75)};
-  hogvec::HuffmanTree tree = hogvec::build_huffman_tree(counts);
+  hogvec::Tree tree = hogvec::build_huffman_tree(counts);
 
   Language() {
     for (std::int64_t i = 0; i <= kTokens; i += kLine) offsets.push_back(i);

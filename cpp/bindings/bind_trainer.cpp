@@ -19,7 +19,7 @@ namespace hogvec::bindings {
 
 namespace {
 
-// An objective together with the sampler or tree that it points to.
+// An objective together with the sampler that it points to, and what it asks of the tables.
 class OwnedObjective {
  public:
   OwnedObjective(const OwnedObjective&) = delete;
@@ -34,26 +34,12 @@ class OwnedObjective {
     return owned;
   }
 
-  static std::unique_ptr<OwnedObjective> hierarchical_softmax(const Array<std::int64_t>& offsets,
-                                                              const Array<std::int32_t>& points,
-                                                              const Array<std::uint8_t>& codes) {
+  // The tree must outlive what is returned.
+  static std::unique_ptr<OwnedObjective> hierarchical_softmax(const Tree& tree) {
     std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
-    const auto ends = as_span(offsets, "offsets");
-    const auto nodes = as_span(points, "points");
-    const auto turns = as_span(codes, "codes");
-    check_offsets(ends, nodes.size(), "offsets");
-    if (turns.size() != nodes.size())
-      throw ValueError("codes must have the length of points, " + std::to_string(nodes.size()) + ", got " +
-                       std::to_string(turns.size()));
-    owned->num_targets_ = static_cast<std::int64_t>(ends.size()) - 1;
-    for (const std::int32_t node : nodes) {
-      if (node < 0) throw IndexError("points must not be negative, got " + std::to_string(node));
-      owned->num_rows_ = std::max(owned->num_rows_, std::int64_t{node} + 1);
-      owned->tree_.points.push_back(RowId{static_cast<std::uint32_t>(node)});
-    }
-    owned->tree_.offsets.assign(ends.begin(), ends.end());
-    owned->tree_.codes.assign(turns.begin(), turns.end());
-    owned->objective_.emplace(HierarchicalSoftmaxObjective(owned->tree_));
+    owned->num_targets_ = tree.num_leaves();
+    owned->num_rows_ = tree.num_inner();
+    owned->objective_.emplace(HierarchicalSoftmaxObjective(tree));
     return owned;
   }
 
@@ -65,7 +51,6 @@ class OwnedObjective {
   OwnedObjective() = default;
 
   std::optional<AliasTable> noise_;
-  HuffmanTree tree_;
   std::optional<Objective> objective_;
   std::int64_t num_targets_ = 0;
   std::int64_t num_rows_ = 0;
@@ -372,8 +357,8 @@ void bind_trainer(py::module_& module) {
   py::class_<OwnedObjective>(module, "Objective")
       .def_static("negative_sampling", &OwnedObjective::negative_sampling, py::arg("weights").noconvert(),
                   py::arg("negatives"))
-      .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("offsets").noconvert(),
-                  py::arg("points").noconvert(), py::arg("codes").noconvert());
+      .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("tree"),
+                  py::keep_alive<0, 1>());
   py::class_<OptimizerSettings>(module, "Optimizer")
       .def(py::init(&make_optimizer), py::arg("name"), py::arg("beta1") = 0.0F, py::arg("beta2") = 0.0F,
            py::arg("epsilon") = 0.0F)

@@ -14,16 +14,6 @@ namespace hogvec::bindings {
 
 namespace {
 
-// A read-only NumPy view of memory that `owner` keeps alive.
-template <class Element, class T>
-py::array_t<Element> view(std::span<const T> values, py::handle owner) {
-  static_assert(sizeof(T) == sizeof(Element));
-  py::array_t<Element> array({static_cast<py::ssize_t>(values.size())}, {static_cast<py::ssize_t>(sizeof(T))},
-                             reinterpret_cast<const Element*>(values.data()), owner);
-  array.attr("flags").attr("writeable") = false;
-  return array;
-}
-
 Vocabulary from_words(const py::iterable& words, const std::optional<Array<std::int64_t>>& counts) {
   const ActiveCall active;   // the iterable may be code of the caller's
   WordArena arena;

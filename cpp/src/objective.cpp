@@ -84,7 +84,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(place, 1.0F);
 }
 
-HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const HuffmanTree& tree) : tree_(&tree) {
+HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const Tree& tree) : tree_(&tree) {
   points_.reserve(tree.points.size() + kCopied);
   points_.assign(tree.points.begin(), tree.points.end());
   points_.resize(tree.points.size() + kCopied);

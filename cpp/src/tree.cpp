@@ -1,11 +1,14 @@
-// Building word2vec's Huffman tree: leaves in falling order of count, two-pointer merge, paths from the root.
+// Building trees: Huffman's by a two-pointer merge of leaves in falling order of count, the balanced one by halving,
+// and any other from its paths, which are checked.
 #include "hogvec/tree.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <compare>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "hogvec/error.hpp"
 
@@ -30,11 +33,13 @@ struct Links {
   std::vector<std::uint8_t> turn;      // (2n - 2,)
 };
 
+constexpr std::int64_t kMostLeaves = std::numeric_limits<std::int32_t>::max();
+
 void check_counts(std::span<const std::int64_t> counts) {
   const auto n = counts.size();
   if (n < 2) throw ValueError("counts must have at least 2 entries, got " + std::to_string(n));
-  if (n > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-    throw ValueError("counts must have at most 2147483647 entries, got " + std::to_string(n));
+  if (n > static_cast<std::size_t>(kMostLeaves)) {
+    throw ValueError("counts must have at most " + std::to_string(kMostLeaves) + " entries, got " + std::to_string(n));
   }
   std::int64_t sum = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -85,9 +90,118 @@ std::vector<std::uint32_t> node_depths(const Links& links) {
   return depth;
 }
 
+// A child that no path has named yet; words are below 2^31 - 1, so that none has this number.
+constexpr std::int32_t kNoChild = std::numeric_limits<std::int32_t>::min();
+
+std::string inner_node(std::int64_t node) { return "inner node " + std::to_string(node); }
+std::string on_path_of(std::size_t word) { return " on the path of id " + std::to_string(word); }
+
+// Checks what must hold of each number alone.
+void check_path_arrays(std::span<const std::int64_t> offsets, std::span<const std::int32_t> points,
+                       std::span<const std::uint8_t> codes) {
+  if (offsets.size() < 3) {
+    throw ValueError("offsets must have at least 3 entries, the ends of 2 paths, got " +
+                     std::to_string(offsets.size()));
+  }
+  const std::size_t n = offsets.size() - 1;
+  if (n > static_cast<std::size_t>(kMostLeaves)) {
+    throw ValueError("offsets must have at most " + std::to_string(kMostLeaves + 1) + " entries, got " +
+                     std::to_string(offsets.size()));
+  }
+  if (offsets[0] != 0) throw ValueError("offsets must start at 0, got " + std::to_string(offsets[0]));
+  for (std::size_t word = 0; word < n; ++word) {
+    if (offsets[word + 1] <= offsets[word]) {
+      throw ValueError("offsets must rise, since no path is empty, got " + std::to_string(offsets[word + 1]) +
+                       " after " + std::to_string(offsets[word]) + " at id " + std::to_string(word));
+    }
+  }
+  const std::string length = std::to_string(points.size());
+  if (offsets[n] != static_cast<std::int64_t>(points.size()))
+    throw ValueError("offsets must end at the length of points, " + length + ", got " + std::to_string(offsets[n]));
+  if (codes.size() != points.size())
+    throw ValueError("codes must have the length of points, " + length + ", got " + std::to_string(codes.size()));
+  for (std::size_t word = 0; word < n; ++word) {
+    for (auto e = static_cast<std::size_t>(offsets[word]); e < static_cast<std::size_t>(offsets[word + 1]); ++e) {
+      if (points[e] < 0)
+        throw ValueError("points must not be negative, got " + std::to_string(points[e]) + on_path_of(word));
+      if (static_cast<std::size_t>(points[e]) >= points.size()) {   // more nodes than could be on the paths
+        throw ValueError("points must be numbered from 0 with none left out, got " + std::to_string(points[e]) +
+                         on_path_of(word));
+      }
+      if (codes[e] > 1) throw ValueError("codes must be 0 or 1, got " + std::to_string(codes[e]) + on_path_of(word));
+    }
+  }
+}
+
+// Gathers children and parents from the turns of paths, and finds where two paths disagree.
+class PathLinks {
+ public:
+  PathLinks(std::size_t n_inner, std::int32_t root)
+      : children_(2 * n_inner, kNoChild), parent_turn_(n_inner, kNoParent), root_(root) {}
+
+  // Turn `turn` at inner node `node` leads to `child`: an inner node i as i, a word w as ~w.
+  void add(std::int32_t node, std::uint8_t turn, std::int32_t child) {
+    const std::uint32_t place = 2 * static_cast<std::uint32_t>(node) + turn;
+    std::int32_t& known = children_[place];
+    if (known == child) return;
+    if (known != kNoChild) fail_with_two_children(place, known, child);
+    known = child;
+    if (child < 0) return;
+    if (child == root_) {
+      throw ValueError("the root, " + inner_node(root_) + ", must have no parent, got " + inner_node(node));
+    }
+    std::uint32_t& parent = parent_turn_[static_cast<std::size_t>(child)];
+    if (parent != kNoParent) {
+      throw ValueError(inner_node(child) + " must have one parent, got " + turn_at(parent) + " and " + turn_at(place));
+    }
+    parent = place;
+  }
+
+  // The children, of which none may be missing.
+  std::vector<std::int32_t> finish() && {
+    for (std::size_t place = 0; place < children_.size(); ++place) {
+      if (children_[place] != kNoChild) continue;
+      const std::string node = inner_node(static_cast<std::int64_t>(place / 2));
+      if (children_[place ^ 1] == kNoChild) throw ValueError(node + " must be on a path, got it on none");
+      throw ValueError(node + " must have two children, got no path with turn " + std::to_string(place % 2) + " there");
+    }
+    return std::move(children_);
+  }
+
+ private:
+  static constexpr std::uint32_t kNoParent = std::numeric_limits<std::uint32_t>::max();
+
+  static std::string turn_at(std::uint32_t place) {
+    return "turn " + std::to_string(place % 2) + " at " + inner_node(place / 2);
+  }
+
+  [[noreturn]] static void fail_with_two_children(std::uint32_t place, std::int32_t known, std::int32_t child) {
+    if (known >= 0 && child >= 0) {
+      throw ValueError(turn_at(place) + " must lead to one node, got " + inner_node(known) + " and " +
+                       inner_node(child));
+    }
+    if (known < 0 && child < 0) {
+      throw ValueError("ids must have different paths, got the same one for ids " + std::to_string(~known) + " and " +
+                       std::to_string(~child));
+    }
+    throw ValueError("a path must not go on where another ends, got " + inner_node(std::max(known, child)) + " after " +
+                     turn_at(place) + ", where id " + std::to_string(~std::min(known, child)) + " is");
+  }
+
+  std::vector<std::int32_t> children_;       // (2 * n_inner,)
+  std::vector<std::uint32_t> parent_turn_;   // (n_inner,): the place in children_ that names this node
+  std::int32_t root_;
+};
+
+// What turn leads to the words [begin, end) of a balanced tree: their inner node, or the word itself.
+std::int32_t balanced_node(std::size_t begin, std::size_t end) {
+  const std::size_t last_of_first_half = begin + (end - begin + 1) / 2 - 1;
+  return end - begin == 1 ? ~static_cast<std::int32_t>(begin) : static_cast<std::int32_t>(last_of_first_half);
+}
+
 }   // namespace
 
-HuffmanTree build_huffman_tree(std::span<const std::int64_t> counts) {
+Tree build_huffman_tree(std::span<const std::int64_t> counts) {
   check_counts(counts);
   const std::size_t n = counts.size();
   std::vector<std::uint32_t> order(n);
@@ -96,7 +210,12 @@ HuffmanTree build_huffman_tree(std::span<const std::int64_t> counts) {
 
   const Links links = link_nodes(counts, order);
   const std::vector<std::uint32_t> depth = node_depths(links);
-  HuffmanTree tree;
+  Tree tree;
+  tree.children.resize(2 * (n - 1));
+  for (std::size_t node = 0; node < 2 * n - 2; ++node) {
+    const std::size_t place = 2 * (links.parent[node] - n) + links.turn[node];
+    tree.children[place] = node < n ? ~static_cast<std::int32_t>(order[node]) : static_cast<std::int32_t>(node - n);
+  }
   tree.offsets.resize(n + 1);
   for (std::size_t leaf = 0; leaf < n; ++leaf) tree.offsets[order[leaf] + 1] = depth[leaf];
   std::partial_sum(tree.offsets.begin(), tree.offsets.end(), tree.offsets.begin());
@@ -110,6 +229,61 @@ HuffmanTree build_huffman_tree(std::span<const std::int64_t> counts) {
       tree.codes[entry] = links.turn[node];
     }
   }
+  return tree;
+}
+
+Tree build_balanced_tree(std::int64_t num_leaves) {
+  if (num_leaves < 2) throw ValueError("num_leaves must be at least 2, got " + std::to_string(num_leaves));
+  if (num_leaves > kMostLeaves) {
+    throw ValueError("num_leaves must be at most " + std::to_string(kMostLeaves) + ", got " +
+                     std::to_string(num_leaves));
+  }
+  const auto n = static_cast<std::size_t>(num_leaves);
+  const auto depth = static_cast<std::size_t>(std::bit_width(n - 1));   // ceil(log2 n)
+  Tree tree;
+  tree.offsets.reserve(n + 1);
+  tree.points.reserve(n * depth);
+  tree.codes.reserve(n * depth);
+  tree.children.resize(2 * (n - 1));
+  tree.offsets.push_back(0);
+  for (std::size_t word = 0; word < n; ++word) {
+    std::size_t begin = 0;
+    std::size_t end = n;
+    while (end - begin > 1) {
+      const auto node = static_cast<std::uint32_t>(balanced_node(begin, end));
+      const bool second_half = word > node;
+      (second_half ? begin : end) = node + std::size_t{1};
+      tree.points.push_back(RowId{node});
+      tree.codes.push_back(second_half);
+      tree.children[2 * std::size_t{node} + second_half] = balanced_node(begin, end);
+    }
+    tree.offsets.push_back(static_cast<std::int64_t>(tree.points.size()));
+  }
+  return tree;
+}
+
+Tree tree_of_paths(std::span<const std::int64_t> offsets, std::span<const std::int32_t> points,
+                   std::span<const std::uint8_t> codes) {
+  check_path_arrays(offsets, points, codes);
+  const std::size_t n = offsets.size() - 1;
+  const auto n_inner = static_cast<std::size_t>(*std::max_element(points.begin(), points.end())) + 1;
+  PathLinks links(n_inner, points[0]);
+  for (std::size_t word = 0; word < n; ++word) {
+    const auto begin = static_cast<std::size_t>(offsets[word]);
+    const auto last = static_cast<std::size_t>(offsets[word + 1]) - 1;
+    if (points[begin] != points[0]) {
+      throw ValueError("paths must start at one root, got " + inner_node(points[0]) + " for id 0 and " +
+                       inner_node(points[begin]) + " for id " + std::to_string(word));
+    }
+    for (std::size_t e = begin; e < last; ++e) links.add(points[e], codes[e], points[e + 1]);
+    links.add(points[last], codes[last], ~static_cast<std::int32_t>(word));
+  }
+  Tree tree;
+  tree.children = std::move(links).finish();
+  tree.offsets.assign(offsets.begin(), offsets.end());
+  tree.codes.assign(codes.begin(), codes.end());
+  tree.points.reserve(points.size());
+  for (const std::int32_t node : points) tree.points.push_back(RowId{static_cast<std::uint32_t>(node)});
   return tree;
 }
 

@@ -11,15 +11,16 @@ True
 from __future__ import annotations
 
 from hogvec.batch import Batch
+from hogvec.class_tree import ClassTree
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
-from hogvec.losses import HierarchicalSoftmax, NegativeSampling
+from hogvec.losses import HierarchicalSoftmax, NegativeSampling, TopK
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
 from hogvec.samplers import UnigramSampler
 from hogvec.trainer import EpochReport, Progress, Trainer
-from hogvec.trees import HuffmanTree
+from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
 from hogvec.vocabulary import Vocabulary
 
 __all__ = [
@@ -27,7 +28,10 @@ __all__ = [
     "SGD",
     "AdaGrad",
     "Adam",
+    "ArrayTree",
+    "BalancedTree",
     "Batch",
+    "ClassTree",
     "Corpus",
     "EpochReport",
     "HierarchicalSoftmax",
@@ -40,7 +44,9 @@ __all__ = [
     "RMSProp",
     "Schedule",
     "SkipGram",
+    "TopK",
     "Trainer",
+    "Tree",
     "UnigramSampler",
     "Vocabulary",
     "info",

@@ -34,9 +34,41 @@ class AliasTable:
     def probabilities(self) -> npt.NDArray[np.float64]: ...
 
 def unigram_weights(counts: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.float64]: ...
-def build_huffman_tree(
-    counts: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
+
+class Tree:
+    def __init__(
+        self, offsets: npt.NDArray[np.int64], points: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]
+    ) -> None: ...
+    @staticmethod
+    def huffman(counts: npt.NDArray[np.int64]) -> Tree: ...
+    @staticmethod
+    def balanced(num_leaves: int) -> Tree: ...
+    @property
+    def num_leaves(self) -> int: ...
+    @property
+    def num_inner(self) -> int: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def points(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def codes(self) -> npt.NDArray[np.uint8]: ...
+    def log_likelihood(
+        self,
+        hidden: npt.NDArray[np.float32],
+        targets: npt.NDArray[np.int64],
+        weights: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32] | None,
+        threads: int,
+    ) -> npt.NDArray[np.float64]: ...
+    def top_k(
+        self,
+        hidden: npt.NDArray[np.float32],
+        weights: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32] | None,
+        k: int,
+        threads: int,
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]: ...
 
 class Encoder:
     def __init__(
@@ -74,9 +106,7 @@ class Objective:
     @staticmethod
     def negative_sampling(weights: npt.NDArray[np.float64], negatives: int) -> Objective: ...
     @staticmethod
-    def hierarchical_softmax(
-        offsets: npt.NDArray[np.int64], points: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]
-    ) -> Objective: ...
+    def hierarchical_softmax(tree: Tree) -> Objective: ...
 
 class EpochProgress:
     @property

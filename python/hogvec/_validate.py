@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["check_choice", "check_counts", "check_float", "check_id", "check_ids", "check_int"]
+__all__ = [
+    "check_choice",
+    "check_counts",
+    "check_float",
+    "check_id",
+    "check_ids",
+    "check_int",
+    "check_integers",
+]
 
 
 def check_int(name: str, value: Any, *, minimum: int, maximum: int = 2**31 - 1) -> int:
@@ -83,6 +91,22 @@ def check_counts(name: str, values: ArrayLike) -> NDArray[np.int64]:
     counts = np.array(array, dtype=np.int64, order="C")
     counts.flags.writeable = False
     return counts
+
+
+def check_integers(name: str, values: ArrayLike, maximum: int) -> NDArray[np.integer[Any]]:
+    """Return `values` as an array of integers with one axis and entries of [0, maximum]."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one axis, got shape {array.shape}")
+    if array.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
+    if array.min() < 0:
+        raise ValueError(f"{name} must not be negative, got {array.min()} at index {array.argmin()}")
+    if array.max() > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {array.max()} at index {array.argmax()}")
+    return array
 
 
 def check_id(name: str, value: Any, num_ids: int) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
-from hogvec._validate import check_float, check_int
-from hogvec.trees import HuffmanTree
+from hogvec._system import available_cores
+from hogvec._validate import check_float, check_ids, check_int
+from hogvec.class_tree import ClassTree
+from hogvec.trees import HuffmanTree, Tree
 
-__all__ = ["HierarchicalSoftmax", "Loss", "NegativeSampling"]
+__all__ = ["HierarchicalSoftmax", "Loss", "NegativeSampling", "TopK"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +62,37 @@ class NegativeSampling:
         return _core.Objective.negative_sampling(_core.unigram_weights(counts, self.power), self.negatives)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TopK:
+    """The k most probable outputs of every hidden vector, the best first, equal ones by id.
+
+    Attributes
+    ----------
+    ids : ndarray of int32, shape (B, k)
+    log_probabilities : ndarray of float64, shape (B, k)
+    """
+
+    ids: NDArray[np.int32]
+    log_probabilities: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class HierarchicalSoftmax:
-    """Predict the target's path through a Huffman tree of the outputs, one yes-or-no question per inner node.
+    """Predict the target's path through a binary tree of the outputs, one yes-or-no question per inner node.
 
     A full probability model over the outputs at the cost of one path, about log2 of the number of outputs: the
     probabilities of all outputs sum to 1. The output table holds the inner nodes.
+
+    Parameters
+    ----------
+    tree : Tree, optional
+        A `HuffmanTree`, `BalancedTree` or `ArrayTree` with a leaf for each output. Default: in a trainer, the Huffman
+        tree of the corpus's counts; the methods need one.
+
+    Raises
+    ------
+    TypeError
+        If the tree is none of these. A `ClassTree` is for a softmax of two levels, which is not trained yet.
 
     References
     ----------
@@ -74,16 +101,144 @@ class HierarchicalSoftmax:
 
     Examples
     --------
-    >>> HierarchicalSoftmax()
-    HierarchicalSoftmax()
+    >>> from hogvec import BalancedTree
+    >>> HierarchicalSoftmax(tree=BalancedTree(1000))
+    HierarchicalSoftmax(tree=BalancedTree(1000))
     """
 
+    tree: Tree | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tree, ClassTree):
+            raise TypeError(
+                "tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, "
+                f"got {self.tree!r}"
+            )
+        if self.tree is not None and not isinstance(self.tree, Tree):
+            raise TypeError(f"tree must be a HuffmanTree, a BalancedTree or an ArrayTree, got {self.tree!r:.80}")
+
+    def __repr__(self) -> str:
+        return "HierarchicalSoftmax()" if self.tree is None else f"HierarchicalSoftmax(tree={self.tree!r})"
+
+    def log_likelihood(
+        self,
+        hidden: NDArray[np.float32],
+        targets: ArrayLike,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32] | None = None,
+        *,
+        threads: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Return ln P(target | hidden vector): exact, and normalised over all outputs.
+
+        The buffers are used in place, whatever their row stride; scores and sums are in double precision.
+
+        Parameters
+        ----------
+        hidden : ndarray of float32, shape (B, dim)
+            Finite; B may be 0.
+        targets : array_like of int, shape (B,)
+            Outputs: numbers of [0, tree.num_leaves).
+        weights : ndarray of float32, shape (tree.num_inner, dim)
+            The rows of the inner nodes: a trainer's output table.
+        bias : ndarray of float32, shape (tree.num_inner,), optional
+            Default: none.
+        threads : int, optional
+            1 to 1024. Default: the cores that this process may use.
+
+        Returns
+        -------
+        ndarray of float64, shape (B,)
+
+        Raises
+        ------
+        TypeError
+            If a buffer is no NumPy array of float32, or targets or threads are no integers.
+        ValueError
+            If the loss has no tree, shapes do not agree, a last axis is not contiguous, or something is not finite.
+        IndexError
+            If a target is no leaf.
+
+        Examples
+        --------
+        >>> from hogvec import BalancedTree
+        >>> loss = HierarchicalSoftmax(tree=BalancedTree(4))
+        >>> hidden, weights = np.ones((1, 2), np.float32), np.zeros((3, 2), np.float32)
+        >>> np.exp(loss.log_likelihood(hidden, [3], weights))   # two fair coins
+        array([0.25])
+        """
+        tree = self._given_tree()
+        checked = np.ascontiguousarray(check_ids("targets", targets, tree.num_leaves), dtype=np.int64)
+        return tree._core_tree.log_likelihood(hidden, checked, weights, bias, number_of_threads(threads))
+
+    def top_k(
+        self,
+        hidden: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        k: int,
+        *,
+        threads: int | None = None,
+    ) -> TopK:
+        """Return the k most probable outputs of every hidden vector: exact, by best-first search.
+
+        The search opens the most probable subtree next, so that outputs come out in order. It scores few nodes where
+        the model is sure of itself, and up to all of them where it is not.
+
+        Parameters
+        ----------
+        hidden, weights, bias, threads
+            As in `log_likelihood`.
+        k : int
+            1 to tree.num_leaves.
+
+        Returns
+        -------
+        TopK
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `log_likelihood`, and if k is outside its range.
+
+        Examples
+        --------
+        >>> from hogvec import BalancedTree
+        >>> loss = HierarchicalSoftmax(tree=BalancedTree(4))
+        >>> weights = np.array([[0.5], [-1.0], [2.0]], np.float32)
+        >>> loss.top_k(np.ones((1, 1), np.float32), weights, None, 2).ids
+        array([[2, 0]], dtype=int32)
+        """
+        tree = self._given_tree()
+        k = check_int("k", k, minimum=1, maximum=tree.num_leaves)
+        ids, log_probabilities = tree._core_tree.top_k(hidden, weights, bias, k, number_of_threads(threads))
+        return TopK(ids=ids, log_probabilities=log_probabilities)
+
+    def _given_tree(self) -> Tree:
+        if self.tree is None:
+            raise ValueError("tree must be given outside a trainer, got None: HierarchicalSoftmax(tree=...)")
+        return self.tree
+
+    def _tree_for(self, num_outputs: int) -> Tree | None:
+        """Return the tree, if one is given: it must have a leaf for each output."""
+        if self.tree is not None and self.tree.num_leaves != num_outputs:
+            raise ValueError(
+                f"the tree must have as many leaves as the corpus has words, {num_outputs}, got {self.tree.num_leaves}"
+            )
+        return self.tree
+
     def _output_rows(self, num_outputs: int) -> int:
-        return num_outputs - 1
+        tree = self._tree_for(num_outputs)
+        return num_outputs - 1 if tree is None else tree.num_inner
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        tree = HuffmanTree(counts)
-        return _core.Objective.hierarchical_softmax(tree.offsets, tree.points, tree.codes)
+        tree = self._tree_for(len(counts)) or HuffmanTree(counts)
+        return _core.Objective.hierarchical_softmax(tree._core_tree)
+
+
+def number_of_threads(threads: int | None) -> int:
+    """Return `threads`, by default the cores that this process may use."""
+    return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=1024)
 
 
 Loss = NegativeSampling | HierarchicalSoftmax

@@ -16,6 +16,8 @@ from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, RMSProp
 __all__ = [
     "BatchArrays",
     "GroupGradients",
+    "TreeArrays",
+    "class_log_probabilities",
     "encode",
     "group_gradients",
     "group_loss",
@@ -23,6 +25,7 @@ __all__ = [
     "sigmoid",
     "softplus",
     "train_batch",
+    "tree_log_probabilities",
 ]
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -92,6 +95,22 @@ class BatchArrays(Protocol):
     @property
     def own_labels(self) -> Floats | None:
         """(k,): usually 0 or 1."""
+
+
+class TreeArrays(Protocol):
+    """The arrays of `hogvec.Tree`: id w's path is entries ``offsets[w]`` to ``offsets[w + 1]`` of the others."""
+
+    @property
+    def offsets(self) -> Integers:
+        """(V + 1,)."""
+
+    @property
+    def points(self) -> Integers:
+        """(m,): inner nodes."""
+
+    @property
+    def codes(self) -> Integers:
+        """(m,): the turns there, 0 or 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,6 +311,90 @@ def optimize(optimizer: Optimizer, state: dict[str, Doubles], gradient: ArrayLik
             v = state["second"] = b2 * second + (1 - b2) * g**2
             return np.asarray(-learning_rate * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + e))
     raise TypeError(f"optimizer must be one of hogvec, got {optimizer!r}")
+
+
+def tree_log_probabilities(
+    tree: TreeArrays, hidden: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None
+) -> Doubles:
+    """Return ln P(w | h) of every output w under a binary tree of logistic decisions.
+
+    At an inner node with score s turn 0 has the probability sigmoid(s) and turn 1 sigmoid(-s); a path's probability is
+    their product. The probabilities of all outputs sum to 1.
+
+    Parameters
+    ----------
+    tree : TreeArrays
+        A `hogvec.Tree`, or any object with its arrays.
+    hidden : array_like, shape (B, dim)
+    weights : array_like, shape (inner nodes, dim)
+    bias : array_like, shape (inner nodes,), optional
+
+    Returns
+    -------
+    ndarray of float64, shape (B, V)
+
+    References
+    ----------
+    F. Morin and Y. Bengio, "Hierarchical probabilistic neural network language model", AISTATS 2005.
+
+    Examples
+    --------
+    >>> from hogvec import BalancedTree
+    >>> np.exp(tree_log_probabilities(BalancedTree(3), [[1.0]], [[0.0], [0.0]]))
+    array([[0.25, 0.25, 0.5 ]])
+    """
+    scores = np.asarray(hidden, np.float64) @ np.asarray(weights, np.float64).T
+    if bias is not None:
+        scores = scores + np.asarray(bias, np.float64)
+    at_points = scores[:, tree.points]
+    decisions = -softplus(np.where(tree.codes == 0, -at_points, at_points))
+    return np.asarray(np.add.reduceat(decisions, tree.offsets[:-1], axis=1))
+
+
+def class_log_probabilities(
+    class_of: ArrayLike, hidden: ArrayLike, weights: ArrayLike, bias: ArrayLike | None = None
+) -> Doubles:
+    """Return ln P(w | h) of every output w under a softmax of two levels: ln P(class | h) + ln P(w | class, h).
+
+    The first is a softmax over the C classes, the second one over the members of the class of w.
+
+    Parameters
+    ----------
+    class_of : array_like of int, shape (V,)
+        The class of each output, as in `hogvec.ClassTree`.
+    hidden : array_like, shape (B, dim)
+    weights : array_like, shape (V + C, dim)
+        Row w is that of output w, row V + c that of class c.
+    bias : array_like, shape (V + C,), optional
+
+    Returns
+    -------
+    ndarray of float64, shape (B, V)
+
+    References
+    ----------
+    J. Goodman, "Classes for fast maximum entropy training", ICASSP 2001, arXiv:cs/0108006.
+
+    Examples
+    --------
+    >>> np.exp(class_log_probabilities([0, 1, 1], [[1.0]], np.zeros((5, 1))))
+    array([[0.5 , 0.25, 0.25]])
+    """
+    class_of = np.asarray(class_of, dtype=np.int64)
+    scores = np.asarray(hidden, np.float64) @ np.asarray(weights, np.float64).T
+    if bias is not None:
+        scores = scores + np.asarray(bias, np.float64)
+    outputs = len(class_of)
+    log_probabilities = _log_softmax(scores[:, outputs:])[:, class_of]
+    for c in range(scores.shape[1] - outputs):
+        members = np.flatnonzero(class_of == c)
+        log_probabilities[:, members] += _log_softmax(scores[:, members])
+    return log_probabilities
+
+
+def _log_softmax(scores: Doubles) -> Doubles:
+    """Return the logarithm of the softmax of each row."""
+    return np.asarray(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
 
 
 def _members(batch: BatchArrays, group: int) -> list[int]:

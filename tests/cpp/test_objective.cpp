@@ -174,7 +174,7 @@ TEST_CASE("a buffer is filled again as if it were new") {
 TEST_CASE("hierarchical softmax asks the questions on the target's path") {
   std::vector<std::int64_t> counts;
   for (std::int64_t i = 0; i < 100; ++i) counts.push_back(1000 / (i + 1));
-  const HuffmanTree tree = build_huffman_tree(counts);
+  const Tree tree = build_huffman_tree(counts);
   const std::vector<std::int32_t> targets = every_target(100, 2);
   BatchBuffer buffer = with_targets(targets);
   Stream stream(1);

@@ -480,7 +480,7 @@ TEST_CASE("an empty corpus, and one without examples, train nothing") {
 }
 
 TEST_CASE("workers share tables under hierarchical softmax, too") {
-  const HuffmanTree tree = build_huffman_tree(shared_corpus().counts);
+  const Tree tree = build_huffman_tree(shared_corpus().counts);
   for (const std::string& name : available_instruction_sets()) {
     Run run(shared_corpus(), kFewWords);
     run.objective = HierarchicalSoftmaxObjective(tree);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
 from typing import Any
 
@@ -98,15 +99,23 @@ def test_the_core_checks_what_a_loss_hands_over() -> None:
     with pytest.raises(ValueError, match="weights must have one axis, got 2"):
         _core.Objective.negative_sampling(np.ones((3, 1)), 5)
     offsets, points, codes = np.array([0, 1, 2]), np.array([0, 0], np.int32), np.array([0, 1], np.uint8)
-    _core.Objective.hierarchical_softmax(offsets, points, codes)
-    with pytest.raises(ValueError, match="codes must have the length of points, 2, got 1"):
-        _core.Objective.hierarchical_softmax(offsets, points, codes[:1].copy())
-    with pytest.raises(IndexError, match="points must not be negative, got -1"):
-        _core.Objective.hierarchical_softmax(offsets, points - 1, codes)
-    with pytest.raises(ValueError, match="offsets must end at 2, got 1"):
-        _core.Objective.hierarchical_softmax(np.array([0, 1, 1]), points, codes)
-    with pytest.raises(ValueError, match="offsets must not fall, got 1 after 2"):
-        _core.Objective.hierarchical_softmax(np.array([0, 2, 1]), points, codes)
+    _core.Objective.hierarchical_softmax(_core.Tree(offsets, points, codes))
+    with pytest.raises(TypeError):
+        _core.Objective.hierarchical_softmax(offsets, points, codes)  # type: ignore[call-arg, arg-type]
+    with pytest.raises(TypeError):
+        _core.Tree(offsets, points.astype(np.int64), codes)
+    with pytest.raises(ValueError, match="codes must be 0 or 1, got 2 on the path of id 1"):
+        _core.Tree(offsets, points, 2 * codes)
+    with pytest.raises(ValueError, match="points must not be negative, got -1 on the path of id 0"):
+        _core.Tree(offsets, points - 1, codes)
+    with pytest.raises(ValueError, match="points must have one axis, got 2"):
+        _core.Tree(offsets, points[None], codes)
+
+
+def test_an_objective_keeps_its_tree() -> None:
+    objective = _core.Objective.hierarchical_softmax(_core.Tree.balanced(3))
+    gc.collect()
+    train_epoch(objective=objective)
 
 
 def train_epoch(**changes: Any) -> None:

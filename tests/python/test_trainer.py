@@ -597,6 +597,7 @@ def test_a_daemon_thread_that_trains_does_not_abort_the_exit(epochs: int) -> Non
         "hogvec.KeyedVectors.load_word2vec_format(path + '.vec')",
         "hogvec.UnigramSampler(np.arange(1, 10**5)).sample(10**7)",
         "hogvec.HuffmanTree(np.arange(1, 10**5))",
+        "best_outputs()",
         "hogvec.Vocabulary.from_words(str(i) for i in range(10**5))",
     ],
 )
@@ -613,6 +614,9 @@ def test_a_daemon_thread_in_the_core_does_not_abort_the_exit(work: str, tmp_path
     def endless():
         while True:
             yield ["a", "b"]
+    def best_outputs():   # of a tree whose outputs are all as good: much work
+        loss = hogvec.HierarchicalSoftmax(tree=hogvec.BalancedTree(10**4))
+        loss.top_k(np.ones((10**4, 1), np.float32), np.zeros((10**4 - 1, 1), np.float32), None, 1)
     started = threading.Event()
     def run():
         while True:

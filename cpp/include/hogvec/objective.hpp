@@ -34,12 +34,12 @@ class NegativeSamplingObjective {
 // The inner nodes on the target's path, label 1 - code (Morin and Bengio 2005; Mikolov et al. 2013).
 class HierarchicalSoftmaxObjective {
  public:
-  explicit HierarchicalSoftmaxObjective(const HuffmanTree& tree);
+  explicit HierarchicalSoftmaxObjective(const Tree& tree);
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
   std::int64_t most_candidates() const { return most_candidates_; }
 
  private:
-  const HuffmanTree* tree_;
+  const Tree* tree_;
   std::int64_t most_candidates_ = 0;
   std::vector<RowId> points_;   // (n_path_entries + excess,): the tree's, readable past the end
   std::vector<float> labels_;   // (n_path_entries + excess,)

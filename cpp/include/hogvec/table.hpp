@@ -24,6 +24,16 @@ struct TableView {
   float* row(RowId id) const { return data + static_cast<std::int64_t>(index(id)) * stride; }
 };
 
+// A matrix of the caller's, only read: any number of floats between rows, forwards, backwards or none.
+struct FloatRows {
+  const float* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  std::int64_t stride = 0;
+
+  const float* row(std::int64_t i) const { return data + i * stride; }
+};
+
 class Table {
  public:
   Table(std::int64_t rows, std::int64_t dim);   // zeros; throws std::bad_alloc
