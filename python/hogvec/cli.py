@@ -364,7 +364,7 @@ def _print_summary(options: argparse.Namespace, report: dict[str, Any], vectors:
         ("read", f"{report['raw_words']:,} words in {reading:.1f} s"),
         ("vocabulary", f"{len(vectors):,} words"),
         ("trained", f"in {seconds['training']:.1f} s, {report['words_per_second']:,.0f} words/s"),
-        ("loss", f"{_loss(losses[-1])} in epoch {len(losses)}, {_loss(losses[0])} in epoch 1"),
+        ("loss", " -> ".join(map(_loss, losses if len(losses) < 3 else (losses[0], losses[-1])))),
         ("memory", f"{report['peak_memory_bytes'] / 2**20:,.0f} MiB at most"),
         ("vectors", options.output),
     ]
