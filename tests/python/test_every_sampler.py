@@ -1,4 +1,7 @@
-"""What all samplers promise: their formulas, draws that follow them with and without repetition, an end, errors."""
+"""What all samplers promise: their formulas, draws that follow them with and without repetition, an end, errors.
+
+One long file, since most tests run over the same samplers.
+"""
 
 from __future__ import annotations
 
