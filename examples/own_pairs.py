@@ -20,7 +20,7 @@ for epoch in range(EPOCHS):
     shuffled = np.random.default_rng(epoch).permutation(pairs)
     for step, part in enumerate(np.array_split(shuffled, 1 + len(pairs) // 1024)):
         n = len(part)  # groups: one source, its target and the draws of noise
-        draws = noise.sample(n * NEGATIVES, seed=1_000_000 * epoch + step).reshape(n, NEGATIVES)
+        draws = noise.sample(n * NEGATIVES, seed=1_000_000 * epoch + step).ids.reshape(n, NEGATIVES)
         targets = part[:, 1:]
         batch = hogvec.Batch(
             bag_rows=part[:, 0],

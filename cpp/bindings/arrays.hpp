@@ -3,12 +3,14 @@
 
 #include <pybind11/numpy.h>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "bindings.hpp"
 #include "hogvec/table.hpp"
+#include "hogvec/types.hpp"
 
 namespace hogvec::bindings {
 
@@ -57,6 +59,19 @@ inline FloatRows as_rows(const py::object& object, const char* name) {
 inline std::span<const float> as_floats(const py::object& object, const char* name) {
   const py::array array = as_float_array(object, 1, name);
   return {static_cast<const float*>(array.data()), static_cast<std::size_t>(array.size())};
+}
+
+// An array that is written to: one that is read-only is refused.
+template <class T>
+std::span<T> as_mutable_span(Array<T>& array, const char* name) {
+  const auto span = as_span(array, name);
+  return {array.mutable_data(), span.size()};
+}
+
+// Ids as the core has them.
+inline std::span<const WordId> as_ids(const Array<std::int32_t>& array, const char* name) {
+  const auto span = as_span(array, name);
+  return {reinterpret_cast<const WordId*>(span.data()), span.size()};
 }
 
 // A read-only NumPy view of memory that `owner` keeps alive.

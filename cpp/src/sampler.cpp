@@ -1,4 +1,4 @@
-// Building alias tables in exact integer arithmetic, and the weights of the powered unigram distribution.
+// Building alias tables in exact integer arithmetic, the weights of the powered unigram distribution, word2vec's table.
 #include "hogvec/sampler.hpp"
 
 #include <algorithm>
@@ -126,6 +126,40 @@ std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double
     weights[i] = counts[i] == 0 ? 0 : std::pow(ratio, power);
   }
   return weights;
+}
+
+std::vector<std::int64_t> word2vec_table_slots(std::span<const std::int64_t> counts, double power,
+                                               std::int64_t table_size) {
+  check_size(counts.size(), "counts");
+  if (table_size < 1) throw ValueError("table_size must be at least 1, got " + std::to_string(table_size));
+  const auto weight = [&](std::int64_t count) { return std::pow(static_cast<double>(count), power); };
+  double total = 0;   // added up in the program's order, so that the slots are the program's
+  for (const std::int64_t count : counts) {
+    if (count < 0) throw ValueError("counts must not be negative, got " + std::to_string(count));
+    total += weight(count);
+  }
+  if (!(total > 0 && std::isfinite(total))) {
+    throw ValueError("the sum of counts ** power must be positive and finite, got " + std::to_string(total));
+  }
+  const auto size = static_cast<double>(table_size);
+  const auto exceeds = [size](std::int64_t slot, double share) { return static_cast<double>(slot) / size > share; };
+  std::vector<std::int64_t> slots(counts.size(), 0);
+  std::int64_t begin = 0;
+  double share = 0;   // of the ids up to this one
+  for (std::size_t i = 0; i < counts.size() && begin < table_size; ++i) {
+    share += weight(counts[i]) / total;
+    std::int64_t end = table_size;   // of the last id
+    if (i + 1 < counts.size()) {
+      // The first slot from `begin` that exceeds the share is this id's last: one or two from where arithmetic puts it.
+      std::int64_t last = std::clamp(static_cast<std::int64_t>(std::min(share, 1.0) * size), begin, table_size - 1);
+      while (last > begin && exceeds(last - 1, share)) --last;
+      while (last + 1 < table_size && !exceeds(last, share)) ++last;
+      end = last + 1;
+    }
+    slots[i] = end - begin;
+    begin = end;
+  }
+  return slots;
 }
 
 }   // namespace hogvec

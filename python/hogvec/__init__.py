@@ -18,7 +18,18 @@ from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import HierarchicalSoftmax, NegativeSampling, TopK
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
-from hogvec.samplers import UnigramSampler
+from hogvec.samplers import (
+    HardOf,
+    InBatchSampler,
+    LearnedUnigramSampler,
+    LogUniformSampler,
+    MixtureSampler,
+    Sample,
+    Sampler,
+    UniformSampler,
+    UnigramSampler,
+    Word2VecTableSampler,
+)
 from hogvec.trainer import EpochReport, Progress, Trainer
 from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
 from hogvec.vocabulary import Vocabulary
@@ -34,21 +45,30 @@ __all__ = [
     "ClassTree",
     "Corpus",
     "EpochReport",
+    "HardOf",
     "HierarchicalSoftmax",
     "HuffmanTree",
+    "InBatchSampler",
     "KeyedVectors",
+    "LearnedUnigramSampler",
+    "LogUniformSampler",
+    "MixtureSampler",
     "Momentum",
     "NegativeSampling",
     "Neighbor",
     "Progress",
     "RMSProp",
+    "Sample",
+    "Sampler",
     "Schedule",
     "SkipGram",
     "TopK",
     "Trainer",
     "Tree",
+    "UniformSampler",
     "UnigramSampler",
     "Vocabulary",
+    "Word2VecTableSampler",
     "info",
 ]
 

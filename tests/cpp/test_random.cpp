@@ -184,6 +184,22 @@ TEST_CASE("scaled bits cover their range evenly") {
   CHECK(scale_bits(0xaaaaaaabU, 3) == 2);
 }
 
+TEST_CASE("64 bits scale to integers at the same fractions as 32") {
+  constexpr std::uint64_t kAll = ~std::uint64_t{0};
+  for (const std::uint64_t n : {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{1} << 40, kAll}) {
+    CHECK(scale_bits64(0, n) == 0);
+    CHECK(scale_bits64(kAll, n) == n - 1);
+  }
+  CHECK(scale_bits64(0x5555555555555555ULL, 3) == 0);
+  CHECK(scale_bits64(0x5555555555555556ULL, 3) == 1);
+  CHECK(scale_bits64(0xaaaaaaaaaaaaaaabULL, 3) == 2);
+}
+
+TEST_CASE("a positive unit double is never zero and may be one") {
+  CHECK(positive_unit_double(0) == 0x1p-53);
+  CHECK(positive_unit_double(~std::uint64_t{0}) == 1);
+}
+
 TEST_CASE("unit numbers lie in the half-open interval and are uniform") {
   CHECK(unit_float(0) == 0.0F);
   CHECK(unit_double(0) == 0.0);

@@ -1,4 +1,5 @@
-// Alias tables against their weights, read off the table and by draws; the weights of the powered unigram distribution.
+// Alias tables against their weights, read off the table and by draws; uniform and log-uniform ids; the weights of the
+// powered unigram distribution; word2vec's table against the program's own loop.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -39,8 +40,8 @@ std::vector<double> zipf(std::size_t n, double exponent) {
 }
 
 // Pearson's statistic of n_draws draws; every expected count must be at least 5.
-double chi_square(const std::vector<double>& weights, int n_draws, std::uint64_t seed) {
-  const AliasTable table(weights);
+template <class Distribution>
+double chi_square_of(const Distribution& table, const std::vector<double>& weights, int n_draws, std::uint64_t seed) {
   Stream stream(make_key(seed, Purpose::kSample));
   std::vector<double> seen(weights.size(), 0.0);
   for (int i = 0; i < n_draws; ++i) seen[index(table.draw(stream))] += 1;
@@ -56,6 +57,27 @@ double chi_square(const std::vector<double>& weights, int n_draws, std::uint64_t
     statistic += (seen[i] - expected) * (seen[i] - expected) / expected;
   }
   return statistic;
+}
+
+double chi_square(const std::vector<double>& weights, int n_draws, std::uint64_t seed) {
+  return chi_square_of(AliasTable(weights), weights, n_draws, seed);
+}
+
+// The slots of word2vec.c's InitUnigramTable, slot by slot.
+std::vector<std::int64_t> fill_table(const std::vector<std::int64_t>& counts, double power, int table_size) {
+  double total = 0;
+  for (const std::int64_t count : counts) total += std::pow(static_cast<double>(count), power);
+  std::vector<std::int64_t> slots(counts.size(), 0);
+  std::size_t i = 0;
+  double share = std::pow(static_cast<double>(counts[i]), power) / total;
+  for (int a = 0; a < table_size; ++a) {
+    ++slots[i];
+    if (a / static_cast<double>(table_size) > share && i + 1 < counts.size()) {
+      ++i;
+      share += std::pow(static_cast<double>(counts[i]), power) / total;
+    }
+  }
+  return slots;
 }
 
 }   // namespace
@@ -112,6 +134,53 @@ TEST_CASE("draws pass chi-square for several shapes of weights") {
   CHECK(chi_square(with_zeros, 200000, 4) < 33.7);
   CHECK(chi_square(zipf(100, 1.0), 400000, 5) < 160.0);
   CHECK(chi_square(std::vector<double>(100, 1.0), 400000, 6) < 160.0);
+}
+
+TEST_CASE("uniform and log-uniform ids pass chi-square") {
+  std::vector<double> log_uniform(100);
+  for (std::size_t i = 0; i < 100; ++i) log_uniform[i] = std::log1p(1 / static_cast<double>(i + 1));
+  CHECK(chi_square_of(UniformIds(100), std::vector<double>(100, 1.0), 400000, 7) < 160.0);
+  CHECK(chi_square_of(LogUniformIds(100), log_uniform, 400000, 8) < 160.0);
+  log_uniform.resize(10);
+  CHECK(chi_square_of(LogUniformIds(10), log_uniform, 200000, 9) < 33.7);
+}
+
+TEST_CASE("uniform and log-uniform ids stay in their range") {
+  for (const std::uint32_t size : {1U, 2U, 3U, 1000U, 0x7fffffffU}) {
+    const UniformIds uniform(size);
+    const LogUniformIds log_uniform(size);
+    Stream stream(3);
+    for (int i = 0; i < 20000; ++i) {
+      REQUIRE(index(uniform.draw(stream)) < size);
+      REQUIRE(index(log_uniform.draw(stream)) < size);
+    }
+  }
+}
+
+TEST_CASE("word2vec's table has the slots of the program's own loop") {
+  std::vector<std::int64_t> counts(200);
+  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = static_cast<std::int64_t>(5000 / (i + 1));
+  const std::vector<std::vector<std::int64_t>> all{
+      counts, {7}, {3, 2}, {1, 1, 1}, {1, 5, 2}, {1000000, 1, 1, 1, 1}, {4, 0, 0, 4}, {1, 1, 1, 1, 1000000}};
+  for (const auto& some : all) {
+    for (const double power : {0.0, 0.5, 0.75, 1.0, 3.0}) {
+      for (const int table_size : {1, 2, 3, 10, 199, 1000, 12345}) {
+        const std::vector<std::int64_t> slots = word2vec_table_slots(some, power, table_size);
+        CHECK(slots == fill_table(some, power, table_size));
+        CHECK(std::accumulate(slots.begin(), slots.end(), std::int64_t{0}) == table_size);
+      }
+    }
+  }
+}
+
+TEST_CASE("a table of slots that cannot be filled is refused") {
+  using Counts = std::vector<std::int64_t>;
+  CHECK_THROWS_WITH_AS(word2vec_table_slots(Counts{}, 0.75, 10), "counts must not be empty", ValueError);
+  CHECK_THROWS_WITH_AS(word2vec_table_slots(Counts{1}, 0.75, 0), "table_size must be at least 1, got 0", ValueError);
+  CHECK_THROWS_WITH_AS(word2vec_table_slots(Counts{3, -2}, 0.75, 10), "counts must not be negative, got -2",
+                       ValueError);
+  CHECK_THROWS_AS(word2vec_table_slots(Counts{0, 0}, 0.75, 10), ValueError);
+  CHECK_THROWS_AS(word2vec_table_slots(Counts{10, 10}, 1000, 10), ValueError);
 }
 
 TEST_CASE("consecutive draws are independent") {

@@ -44,7 +44,7 @@ def little_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_readme_has_examples_and_the_pages_are_found() -> None:
     assert len(BLOCK.findall(PAGES[0].read_text(encoding="utf-8"))) >= 2
-    assert {"losses.md", "training.md", "files.md", "command_line.md"} <= {page.name for page in PAGES}
+    assert {"losses.md", "samplers.md", "training.md", "files.md", "command_line.md"} <= {page.name for page in PAGES}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,4 +1,4 @@
-"""UnigramSampler: its probabilities, its draws against them, its errors."""
+"""UnigramSampler: its probabilities, its draws against them, its errors. test_every_sampler.py has what all share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_probabilities_are_powers_of_the_counts(power: float) -> None:
 @pytest.mark.parametrize(("power", "seed"), [(-1.0, 1), (-0.5, 2), (0.0, 3), (0.5, 4), (0.75, 5), (1.0, 6)])
 def test_draws_pass_chi_square_for_every_power(power: float, seed: int) -> None:
     sampler = UnigramSampler(ZIPF, power)
-    assert chi_square(sampler.sample(400_000, seed=seed), sampler.probability()) < CRITICAL_99
+    assert chi_square(sampler.sample(400_000, seed=seed).ids, sampler.probability()) < CRITICAL_99
 
 
 def test_ids_that_never_occur_are_never_drawn_even_with_negative_powers() -> None:
@@ -52,7 +52,7 @@ def test_ids_that_never_occur_are_never_drawn_even_with_negative_powers() -> Non
     counts[1::2] = 0
     for power in (-2.0, -0.75, 0.0, 0.75):
         sampler = UnigramSampler(counts, power)
-        ids = sampler.sample(100_000, seed=11)
+        ids = sampler.sample(100_000, seed=11).ids
         assert chi_square(ids, sampler.probability()) < CRITICAL_9
 
 
@@ -76,38 +76,38 @@ def test_huge_counts_and_powers_give_finite_probabilities() -> None:
 
 def test_the_same_seed_draws_the_same_ids_and_others_do_not() -> None:
     sampler = UnigramSampler(ZIPF)
-    np.testing.assert_array_equal(sampler.sample(1000, seed=5), sampler.sample(1000, seed=5))
-    np.testing.assert_array_equal(sampler.sample(1000), sampler.sample(1000, seed=1))
-    streams = {sampler.sample(50, seed=seed).tobytes() for seed in [*range(200), 2**32, 2**63, 2**64 - 1]}
+    np.testing.assert_array_equal(sampler.sample(1000, seed=5).ids, sampler.sample(1000, seed=5).ids)
+    np.testing.assert_array_equal(sampler.sample(1000).ids, sampler.sample(1000, seed=1).ids)
+    streams = {sampler.sample(50, seed=seed).ids.tobytes() for seed in [*range(200), 2**32, 2**63, 2**64 - 1]}
     assert len(streams) == 203
 
 
 def test_seeds_zero_and_one_differ() -> None:
     sampler = UnigramSampler(np.ones(1000, dtype=np.int64))
-    same = np.count_nonzero(sampler.sample(100_000, seed=0) == sampler.sample(100_000, seed=1))
+    same = np.count_nonzero(sampler.sample(100_000, seed=0).ids == sampler.sample(100_000, seed=1).ids)
     assert 50 < same < 150  # 100 expected, standard deviation 10
 
 
 def test_more_draws_continue_the_same_stream() -> None:
     sampler = UnigramSampler(ZIPF)
-    np.testing.assert_array_equal(sampler.sample(5_000_000, seed=3)[:1000], sampler.sample(1000, seed=3))
+    np.testing.assert_array_equal(sampler.sample(5_000_000, seed=3).ids[:1000], sampler.sample(1000, seed=3).ids)
 
 
 def test_draws_are_int32_ids_and_may_be_none_at_all() -> None:
     sampler = UnigramSampler([3])
-    assert sampler.sample(10).dtype == np.int32
-    assert sampler.sample(10).tolist() == [0] * 10
-    assert sampler.sample(0).shape == (0,)
-    assert sampler.sample(np.int64(4)).shape == (4,)
+    assert sampler.sample(10).ids.dtype == np.int32
+    assert sampler.sample(10).ids.tolist() == [0] * 10
+    assert sampler.sample(0).ids.shape == (0,)
+    assert sampler.sample(np.int64(4)).ids.shape == (4,)
 
 
 def test_threads_can_draw_from_one_sampler_at_once() -> None:
     sampler = UnigramSampler(ZIPF)
-    expected = [sampler.sample(200_000, seed=seed) for seed in range(4)]
+    expected = [sampler.sample(200_000, seed=seed).ids for seed in range(4)]
     drawn: list[np.ndarray | None] = [None] * 4
 
     def draw(seed: int) -> None:
-        drawn[seed] = sampler.sample(200_000, seed=seed)
+        drawn[seed] = sampler.sample(200_000, seed=seed).ids
 
     threads = [threading.Thread(target=draw, args=(seed,)) for seed in range(4)]
     for thread in threads:
@@ -131,7 +131,7 @@ def test_expected_counts_agree_with_draws() -> None:
     sampler = UnigramSampler(ZIPF)
     ids = np.arange(100)
     expected = np.exp(sampler.log_expected_count(ids, 400_000))
-    seen = np.bincount(sampler.sample(400_000, seed=8), minlength=100)
+    seen = np.bincount(sampler.sample(400_000, seed=8).ids, minlength=100)
     assert (((seen - expected) ** 2) / expected).sum() < CRITICAL_99
 
 
@@ -164,7 +164,7 @@ def test_copies_and_pickles_draw_the_same() -> None:
     for twin in (pickle.loads(pickle.dumps(sampler)), copy.deepcopy(sampler), copy.copy(sampler)):
         assert twin.power == -0.25
         assert twin.num_classes == 100
-        np.testing.assert_array_equal(twin.sample(100, seed=2), sampler.sample(100, seed=2))
+        np.testing.assert_array_equal(twin.sample(100, seed=2).ids, sampler.sample(100, seed=2).ids)
     assert repr(sampler) == "UnigramSampler(<100 counts>, power=-0.25)"
 
 

@@ -637,7 +637,7 @@ def test_the_thread_that_exits_may_still_call_the_core() -> None:
     @atexit.register   # before ours, and so called after it
     def at_exit():
         trainer.fit(corpus, epochs=1)
-        print(hogvec.UnigramSampler([1, 2]).sample(3).shape)
+        print(hogvec.UnigramSampler([1, 2]).sample(3).ids.shape)
     import hogvec, numpy as np
     corpus = hogvec.Corpus.from_ids(np.arange(10, dtype=np.int32), np.array([0, 10]))
     trainer = hogvec.Trainer(hogvec.SkipGram(dim=4, subsample=0), threads=2)

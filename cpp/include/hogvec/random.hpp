@@ -49,9 +49,17 @@ constexpr std::uint32_t scale_bits(std::uint32_t bits, std::uint32_t n) {
   return static_cast<std::uint32_t>((std::uint64_t{bits} * n) >> 32);
 }
 
+// 64 random bits -> an integer of [0, n) by multiplication; the bias is below n / 2^64.
+constexpr std::uint64_t scale_bits64(std::uint64_t bits, std::uint64_t n) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<std::uint64_t>((static_cast<Wide>(bits) * n) >> 64);
+}
+
 // 64 random bits -> a float of [0, 1) with 24 bits.
 constexpr float unit_float(std::uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24F; }
 // 64 random bits -> a double of [0, 1) with 53 bits.
 constexpr double unit_double(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+// 64 random bits -> a double of (0, 1] with 53 bits: one that has a logarithm.
+constexpr double positive_unit_double(std::uint64_t bits) { return static_cast<double>((bits >> 11) + 1) * 0x1p-53; }
 
 }   // namespace hogvec

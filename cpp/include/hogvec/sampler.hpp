@@ -1,8 +1,10 @@
-// Noise distributions over word ids, drawn in constant time by Walker's alias method.
+// Noise distributions over word ids, each drawn in constant time: any weights by Walker's alias method, uniform and
+// log-uniform without a table.
 // Walker, "An efficient method for generating discrete random variables with general distributions", ACM TOMS 3 (1977);
 // Vose's construction: IEEE Transactions on Software Engineering 17 (1991).
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -62,9 +64,42 @@ class AliasTable {
   std::vector<Slot> slots_;
 };
 
+// Every id of [0, size) alike, to within 2^-64.
+class UniformIds {
+ public:
+  explicit UniformIds(std::uint32_t size) : size_(size) {}   // size: at least 1 and below 2^31
+
+  WordId draw(Stream& stream) const { return WordId{static_cast<std::int32_t>(scale_bits64(stream.next(), size_))}; }
+
+ private:
+  std::uint64_t size_;
+};
+
+// p(i) = ln((i + 2) / (i + 1)) / ln(size + 1) for ids of [0, size): close to the share of the i-th most frequent word
+// of a text. Drawn by the inverse of the distribution function (i + 1 <= (size + 1)^u), as TensorFlow's sampler is.
+class LogUniformIds {
+ public:
+  explicit LogUniformIds(std::uint32_t size) : log_range_(std::log1p(size)), size_(size) {}   // as above
+
+  WordId draw(Stream& stream) const {
+    const auto id = static_cast<std::int64_t>(std::exp(unit_double(stream.next()) * log_range_)) - 1;
+    return WordId{static_cast<std::int32_t>(id < size_ ? id : 0)};   // the last number below 1 may round up to size
+  }
+
+ private:
+  double log_range_;
+  std::int64_t size_;
+};
+
 // counts[i]^power, scaled so that the largest weight is 1, for any finite power: 0 draws uniformly from what occurs,
 // negative powers favour the rare. A count of zero has weight zero. Throws ValueError.
 // Mikolov et al. 2013 (arXiv 1310.4546) use 0.75; Caselles-Dupré et al. 2018 (arXiv 1804.04212) negative powers.
 std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power);
+
+// (n,): how many of the table_size slots of word2vec's table of noise words each id gets, in the order of the ids. The
+// program's rule: a slot goes to id i, and the next slot to i + 1 once slot / table_size exceeds the share of the ids
+// up to i. So every id gets a slot until none is left, and the last ids may get none. Throws ValueError.
+std::vector<std::int64_t> word2vec_table_slots(std::span<const std::int64_t> counts, double power,
+                                               std::int64_t table_size);
 
 }   // namespace hogvec
