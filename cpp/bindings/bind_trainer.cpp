@@ -34,6 +34,20 @@ class OwnedObjective {
     return owned;
   }
 
+  // log_q: (n,), what is subtracted from a score of each output.
+  static std::unique_ptr<OwnedObjective> noise_contrastive(const Array<double>& weights, const Array<float>& log_q,
+                                                           std::int32_t negatives, bool remove_hits) {
+    std::unique_ptr<OwnedObjective> owned = negative_sampling(weights, negatives);
+    const auto values = as_span(log_q, "log_q");
+    if (values.size() != owned->noise_->size())
+      throw ValueError("log_q must have the length of weights, " + std::to_string(owned->noise_->size()) + ", got " +
+                       std::to_string(values.size()));
+    owned->log_q_.assign(values.begin(), values.end());
+    owned->objective_.emplace(
+        NegativeSamplingObjective(*owned->noise_, negatives, remove_hits ? Hits::kRemove : Hits::kKeep, owned->log_q_));
+    return owned;
+  }
+
   // The tree must outlive what is returned.
   static std::unique_ptr<OwnedObjective> hierarchical_softmax(const Tree& tree) {
     std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
@@ -51,6 +65,7 @@ class OwnedObjective {
   OwnedObjective() = default;
 
   std::optional<AliasTable> noise_;
+  std::vector<float> log_q_;
   std::optional<Objective> objective_;
   std::int64_t num_targets_ = 0;
   std::int64_t num_rows_ = 0;
@@ -249,8 +264,9 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
                    const Array<std::int64_t>& group_offsets, const Optional<std::uint32_t>& group_hidden,
                    const Array<std::int64_t>& shared_offsets, const Array<std::uint32_t>& shared_rows,
                    const Array<float>& shared_labels, const Optional<float>& shared_weights,
-                   const Optional<std::int64_t>& own_offsets, const Optional<std::uint32_t>& own_rows,
-                   const Optional<float>& own_labels, double learning_rate, const std::string& instruction_set) {
+                   const Optional<float>& shared_log_q, const Optional<std::int64_t>& own_offsets,
+                   const Optional<std::uint32_t>& own_rows, const Optional<float>& own_labels,
+                   const Optional<float>& own_log_q, double learning_rate, const std::string& instruction_set) {
   const ActiveCall active;
   const Tables::Busy busy(tables);
   const Kernels& kernels = kernels_named(instruction_set);
@@ -271,9 +287,11 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   given.shared_rows = rows(shared_rows, "shared_rows");
   given.shared_labels = as_span(shared_labels, "shared_labels");
   given.shared_weights = optional_span(shared_weights, "shared_weights");
+  given.shared_log_q = optional_span(shared_log_q, "shared_log_q");
   given.own_offsets = optional_span(own_offsets, "own_offsets");
   given.own_rows = optional_span<std::uint32_t, RowId>(own_rows, "own_rows");
   given.own_labels = optional_span(own_labels, "own_labels");
+  given.own_log_q = optional_span(own_log_q, "own_log_q");
 
   check_given(bag_offsets, 1, "bag_offsets");
   check_given(bag_weights, given.bag_rows.size(), "bag_weights");
@@ -283,7 +301,9 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   check_given(weight, hidden, "weight");
   check_given(group_hidden, hidden, "group_hidden");
   check_given(shared_weights, given.shared_rows.size(), "shared_weights");
+  check_given(shared_log_q, given.shared_rows.size(), "shared_log_q");
   check_given(own_offsets, 1, "own_offsets");
+  check_given(own_log_q, given.own_rows.size(), "own_log_q");
 
   const py::gil_scoped_release release;
   validate(given, tables.input().rows, tables.output().rows);
@@ -337,8 +357,9 @@ void bind_tables(py::module_& module) {
            py::arg("weight").noconvert() = none, py::arg("group_offsets").noconvert(),
            py::arg("group_hidden").noconvert() = none, py::arg("shared_offsets").noconvert(),
            py::arg("shared_rows").noconvert(), py::arg("shared_labels").noconvert(),
-           py::arg("shared_weights").noconvert() = none, py::arg("own_offsets").noconvert() = none,
-           py::arg("own_rows").noconvert() = none, py::arg("own_labels").noconvert() = none, py::arg("learning_rate"),
+           py::arg("shared_weights").noconvert() = none, py::arg("shared_log_q").noconvert() = none,
+           py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
+           py::arg("own_labels").noconvert() = none, py::arg("own_log_q").noconvert() = none, py::arg("learning_rate"),
            py::arg("instruction_set") = "");
 }
 
@@ -357,6 +378,8 @@ void bind_trainer(py::module_& module) {
   py::class_<OwnedObjective>(module, "Objective")
       .def_static("negative_sampling", &OwnedObjective::negative_sampling, py::arg("weights").noconvert(),
                   py::arg("negatives"))
+      .def_static("noise_contrastive", &OwnedObjective::noise_contrastive, py::arg("weights").noconvert(),
+                  py::arg("log_q").noconvert(), py::arg("negatives"), py::arg("remove_hits"))
       .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("tree"),
                   py::keep_alive<0, 1>());
   py::class_<OptimizerSettings>(module, "Optimizer")

@@ -81,8 +81,8 @@ void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, cons
 void BatchBuffer::clear() {
   for (auto* offsets : {&bag_offsets, &group_offsets, &shared_offsets, &own_offsets}) offsets->clear();
   for (auto* rows : {&bag_rows, &shared_rows, &own_rows}) rows->clear();
-  for (auto* values :
-       {&bag_weights, &forward_scale, &backward_scale, &weight, &shared_labels, &shared_weights, &own_labels})
+  for (auto* values : {&bag_weights, &forward_scale, &backward_scale, &weight, &shared_labels, &shared_weights,
+                       &shared_log_q, &own_labels, &own_log_q})
     values->clear();
   group_hidden.clear();
   targets.clear();
@@ -102,9 +102,11 @@ Batch BatchBuffer::view() {
   batch.shared_rows = shared_rows;
   batch.shared_labels = with_slack(shared_labels);
   if (!shared_weights.empty()) batch.shared_weights = with_slack(shared_weights);
+  if (!shared_log_q.empty()) batch.shared_log_q = with_slack(shared_log_q);
   batch.own_offsets = own_offsets;
   batch.own_rows = own_rows;
   batch.own_labels = own_labels;
+  batch.own_log_q = own_log_q;
   batch.rows_distinct = rows_distinct;
   return batch;
 }
@@ -125,10 +127,12 @@ void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_r
   check_offsets(batch.shared_offsets, batch.shared_rows.size(), "shared_offsets");
   check_length(batch.shared_labels.size(), batch.shared_rows.size(), "shared_labels");
   check_optional_length(batch.shared_weights.size(), batch.shared_rows.size(), "shared_weights");
+  check_optional_length(batch.shared_log_q.size(), batch.shared_rows.size(), "shared_log_q");
   if (!batch.own_offsets.empty()) check_length(batch.own_offsets.size(), hidden + 1, "own_offsets");
   if (!batch.own_offsets.empty()) check_offsets(batch.own_offsets, batch.own_rows.size(), "own_offsets");
   if (batch.own_offsets.empty()) check_length(batch.own_rows.size(), 0, "own_rows without own_offsets");
   check_length(batch.own_labels.size(), batch.own_rows.size(), "own_labels");
+  check_optional_length(batch.own_log_q.size(), batch.own_rows.size(), "own_log_q");
   for (const float w : batch.shared_weights) {   // equal rows become one of their total weight: it must not cancel
     if (!(w >= 0)) throw ValueError("shared_weights must not be negative, got " + std::to_string(w));
   }
@@ -150,6 +154,7 @@ BatchBuffer canonical(const Batch& batch) {
   buffer.own_offsets = copy(batch.own_offsets);
   buffer.own_rows = copy(batch.own_rows);
   buffer.own_labels = copy(batch.own_labels);
+  buffer.own_log_q = copy(batch.own_log_q);
   buffer.rows_distinct = has_distinct_rows(batch);
   buffer.shared_offsets.push_back(0);
   std::unordered_map<std::size_t, std::size_t> place;   // row -> its candidate
@@ -165,8 +170,14 @@ BatchBuffer canonical(const Batch& batch) {
         buffer.shared_rows.push_back(batch.shared_rows[t]);
         buffer.shared_labels.push_back(label);
         buffer.shared_weights.push_back(weight);
+        if (!batch.shared_log_q.empty()) buffer.shared_log_q.push_back(batch.shared_log_q[t]);
         continue;
       }
+      if (!batch.shared_log_q.empty() && batch.shared_log_q[t] != buffer.shared_log_q[entry->second])
+        throw ValueError("shared_log_q must be the same for equal rows of a group, got " +
+                         std::to_string(batch.shared_log_q[t]) + " and " +
+                         std::to_string(buffer.shared_log_q[entry->second]) + " for row " +
+                         std::to_string(index(batch.shared_rows[t])));
       weighted = true;
       float& merged = buffer.shared_weights[entry->second];
       float& merged_label = buffer.shared_labels[entry->second];

@@ -1,4 +1,4 @@
-// Candidates of negative sampling and of hierarchical softmax.
+// Candidates of negative sampling, of noise-contrastive estimation and of hierarchical softmax.
 #include "hogvec/objective.hpp"
 
 #include <algorithm>
@@ -27,17 +27,25 @@ bool all_distinct(WordId target, std::span<const WordId> draws) {
 
 }   // namespace
 
-// The rare case: redraws what equals the target and merges what is equal. Returns the place after the last candidate.
+// The rare case: a draw equals the target or another one. Returns the place after the last candidate.
 std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordId> draws, std::size_t place,
                                                   BatchBuffer& buffer, Stream& stream) const {
   for (WordId& draw : draws) {
+    if (hits_ != Hits::kRedraw) break;
     for (int redraw = 0; draw == target && redraw < kMostRedraws; ++redraw) draw = noise_->draw(stream);
   }
   const bool sorted = draws.size() > kMostCompared;
   if (sorted) std::sort(draws.begin(), draws.end());
   const std::size_t first = place;
+  const auto add_weight = [&buffer](std::size_t at) {
+    buffer.shared_weights.resize(std::max(buffer.shared_weights.size(), at + 1), 1.0F);
+    return buffer.shared_weights[at] += 1.0F;
+  };
   for (const WordId draw : draws) {
-    if (draw == target) continue;
+    if (draw == target) {
+      if (hits_ == Hits::kKeep) buffer.shared_labels[first - 1] = 1.0F / add_weight(first - 1);
+      continue;
+    }
     const RowId row = row_of(draw);
     // Equal draws are neighbours when sorted.
     const std::size_t from = sorted && place > first ? place - 1 : first;
@@ -48,8 +56,7 @@ std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordI
       buffer.shared_rows[place++] = row;
       continue;
     }
-    buffer.shared_weights.resize(std::max(buffer.shared_weights.size(), same + 1), 1.0F);
-    buffer.shared_weights[same] += 1.0F;
+    add_weight(same);
   }
   return place;
 }
@@ -82,6 +89,9 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   buffer.shared_rows.resize(place);
   buffer.shared_labels.resize(place);
   if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(place, 1.0F);
+  if (log_q_.empty()) return;
+  buffer.shared_log_q.resize(place);
+  for (std::size_t t = 0; t < place; ++t) buffer.shared_log_q[t] = log_q_[index(buffer.shared_rows[t])];
 }
 
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const Tree& tree) : tree_(&tree) {

@@ -15,7 +15,7 @@ from hogvec.class_tree import ClassTree
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
-from hogvec.losses import HierarchicalSoftmax, NegativeSampling, TopK
+from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, TopK
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
 from hogvec.samplers import (
@@ -36,6 +36,7 @@ from hogvec.vocabulary import Vocabulary
 
 __all__ = [
     "CBOW",
+    "NCE",
     "SGD",
     "AdaGrad",
     "Adam",

@@ -137,6 +137,10 @@ class Objective:
     @staticmethod
     def negative_sampling(weights: npt.NDArray[np.float64], negatives: int) -> Objective: ...
     @staticmethod
+    def noise_contrastive(
+        weights: npt.NDArray[np.float64], log_q: npt.NDArray[np.float32], negatives: int, remove_hits: bool
+    ) -> Objective: ...
+    @staticmethod
     def hierarchical_softmax(tree: Tree) -> Objective: ...
 
 class EpochProgress:
@@ -203,9 +207,11 @@ class Tables:
         shared_rows: npt.NDArray[np.uint32],
         shared_labels: npt.NDArray[np.float32],
         shared_weights: npt.NDArray[np.float32] | None = None,
+        shared_log_q: npt.NDArray[np.float32] | None = None,
         own_offsets: npt.NDArray[np.int64] | None = None,
         own_rows: npt.NDArray[np.uint32] | None = None,
         own_labels: npt.NDArray[np.float32] | None = None,
+        own_log_q: npt.NDArray[np.float32] | None = None,
         learning_rate: float,
         instruction_set: str = "",
     ) -> float: ...

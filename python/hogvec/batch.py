@@ -51,8 +51,8 @@ class Batch:
     input_table[bag_rows[e]]`` over its bag; its gradient reaches those rows times ``backward_scale[h]``. A group scores
     its hidden vectors against its shared candidates, and each hidden vector against candidates of its own. The loss is
     the sum of ``weight * (softplus(s) - label * s)``, s the inner product of a hidden vector and a candidate's row of
-    the output table. Groups are trained one after the other, each with the exact gradient of its loss. The arrays are
-    copied.
+    the output table less the candidate's log_q. Groups are trained one after the other, each with the exact gradient of
+    its loss. The arrays are copied.
 
     Parameters
     ----------
@@ -69,17 +69,20 @@ class Batch:
     group_hidden : array_like of int, optional
         Indices of hidden vectors, which may stand in several groups. Default: entry i is hidden vector i.
     shared_offsets : array_like of int, shape (G + 1,)
-        The entries of the next three arrays that group g scores.
+        The entries of the next four arrays that group g scores.
     shared_rows : array_like of int, shape (m,)
         Rows of the output table. A row that stands twice in a group counts twice.
     shared_labels : array_like of float, shape (m,)
         Usually 1 for what is to be predicted and 0 for noise.
     shared_weights : array_like of float, shape (m,), optional
         None negative. Default 1.
+    shared_log_q : array_like of float, shape (m,), optional
+        Subtracted from the scores, such as the logarithm of how often noise is expected to draw the row. Equal for
+        equal rows of a group. Default 0.
     own_offsets : array_like of int, shape (H + 1,), optional
-        The entries of the next two arrays that hidden vector h alone is scored against. Default: none.
+        The entries of the next three arrays that hidden vector h alone is scored against. Default: none.
     own_rows : array_like of int, shape (k,), optional
-    own_labels : array_like of float, shape (k,), optional
+    own_labels, own_log_q : array_like of float, shape (k,), optional
 
     Raises
     ------
@@ -110,9 +113,11 @@ class Batch:
     shared_rows: Any
     shared_labels: Any
     shared_weights: Any = None
+    shared_log_q: Any = None
     own_offsets: Any = None
     own_rows: Any = None
     own_labels: Any = None
+    own_log_q: Any = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

@@ -11,9 +11,10 @@ from hogvec import _core
 from hogvec._system import available_cores
 from hogvec._validate import check_float, check_ids, check_int
 from hogvec.class_tree import ClassTree
+from hogvec.samplers import HardOf, InBatchSampler, Sampler
 from hogvec.trees import HuffmanTree, Tree
 
-__all__ = ["HierarchicalSoftmax", "Loss", "NegativeSampling", "TopK"]
+__all__ = ["NCE", "HierarchicalSoftmax", "Loss", "NegativeSampling", "TopK"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class NegativeSampling:
     power : float, default 0.75
         Noise is drawn with probability proportional to count ** power; any finite number. 1 is the unigram
         distribution, 0 uniform; recommenders often do best at or below 0.
+    sampler : Sampler, optional
+        Draw the noise from this instead; its ids are those of the corpus.
 
     Raises
     ------
@@ -44,22 +47,110 @@ class NegativeSampling:
 
     Examples
     --------
-    >>> NegativeSampling(negatives=10)
-    NegativeSampling(negatives=10, power=0.75)
+    >>> NegativeSampling(negatives=10).power
+    0.75
     """
 
     negatives: int = 5
     power: float = 0.75
+    sampler: Sampler | None = None
 
     def __post_init__(self) -> None:
         check_int("negatives", self.negatives, minimum=1, maximum=10_000)
         check_float("power", self.power)
+        check_noise(self.sampler)
 
     def _output_rows(self, num_outputs: int) -> int:
         return num_outputs
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        return _core.Objective.negative_sampling(_core.unigram_weights(counts, self.power), self.negatives)
+        return _core.Objective.negative_sampling(noise_weights(self.sampler, counts, self.power), self.negatives)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NCE:
+    """Tell the target from noise whose probability is known: noise-contrastive estimation.
+
+    The loss is that of `NegativeSampling` with ``ln(k q(w)) + log_z`` subtracted from the score of every candidate w,
+    the target too, where k is the number of noise words and q the distribution they are drawn from. The scores
+    then learn the logarithm of the probabilities themselves, up to `log_z`; q changes only the noise of the gradient,
+    which tends to that of the full softmax as k grows. The noise is drawn once for a window. It may draw the target,
+    which then counts as both.
+
+    Parameters
+    ----------
+    negatives : int, default 25
+        Noise words k for each target, 1 to 10,000.
+    sampler : Sampler, optional
+        The noise. Default: the words as often as they occur in the corpus.
+    log_z : float, default 0.0
+        The logarithm of the normaliser that scores are taken to have. With 0 and without a bias the scores must
+        sink by about ln V first; ln V (about 9 for a vocabulary of 10,000) spares them that.
+    remove_accidental_hits : bool, default False
+        Leave out noise that equals the target. What is estimated is then no longer the exact distribution.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range; in `Trainer.fit` if the sampler has another number of
+        ids than the corpus, or never draws one that occurs.
+
+    References
+    ----------
+    M. Gutmann and A. Hyvärinen, "Noise-contrastive estimation: a new estimation principle for unnormalized statistical
+    models", AISTATS 2010. A. Mnih and Y. W. Teh, "A fast and simple algorithm for training neural probabilistic
+    language models", ICML 2012, arXiv:1206.6426. C. Dyer, arXiv:1410.8251.
+
+    Examples
+    --------
+    >>> NCE(negatives=50, log_z=9.0).negatives
+    50
+    """
+
+    negatives: int = 25
+    sampler: Sampler | None = None
+    log_z: float = 0.0
+    remove_accidental_hits: bool = False
+
+    def __post_init__(self) -> None:
+        check_int("negatives", self.negatives, minimum=1, maximum=10_000)
+        check_noise(self.sampler)
+        check_float("log_z", self.log_z)
+        if not isinstance(self.remove_accidental_hits, bool):
+            raise TypeError(f"remove_accidental_hits must be True or False, got {self.remove_accidental_hits!r}")
+
+    def _output_rows(self, num_outputs: int) -> int:
+        return num_outputs
+
+    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+        weights = noise_weights(self.sampler, counts, power=1.0)
+        never = (weights == 0) & (counts > 0)
+        if never.any():
+            raise ValueError(f"sampler must draw every id that occurs, got probability 0 for id {int(never.argmax())}")
+        drawn = np.where(weights > 0, weights, 1.0)  # what never occurs is never scored
+        log_q = np.log(drawn) - np.log(weights.sum()) + np.log(self.negatives) + self.log_z
+        return _core.Objective.noise_contrastive(
+            weights, log_q.astype(np.float32), self.negatives, self.remove_accidental_hits
+        )
+
+
+def check_noise(sampler: object) -> None:
+    """Raise TypeError unless it is None or a sampler whose distribution is known before it draws."""
+    if sampler is None:
+        return
+    if not isinstance(sampler, Sampler):
+        raise TypeError(f"sampler must be a Sampler, got {sampler!r}")
+    if isinstance(sampler, (HardOf, InBatchSampler)):
+        raise TypeError(f"sampler must have a fixed distribution, got a {type(sampler).__name__}")
+
+
+def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
+    """Return weights of the noise, (V,): those of the sampler as it is now, else counts ** power."""
+    if sampler is None:
+        return _core.unigram_weights(counts, power)
+    if sampler.num_classes != len(counts):
+        raise ValueError(f"sampler must have as many ids as the corpus, {len(counts)}, got {sampler.num_classes}")
+    return np.ascontiguousarray(sampler.probability(), dtype=np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -241,4 +332,4 @@ def number_of_threads(threads: int | None) -> int:
     return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=1024)
 
 
-Loss = NegativeSampling | HierarchicalSoftmax
+Loss = NegativeSampling | NCE | HierarchicalSoftmax

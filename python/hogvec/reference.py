@@ -70,7 +70,7 @@ class BatchArrays(Protocol):
 
     @property
     def shared_offsets(self) -> Integers:
-        """(G + 1,): the entries of the next three arrays that every hidden vector of a group is scored against."""
+        """(G + 1,): the entries of the next four arrays that every hidden vector of a group is scored against."""
 
     @property
     def shared_rows(self) -> Integers:
@@ -85,8 +85,12 @@ class BatchArrays(Protocol):
         """(m,): what the loss of a candidate is multiplied by. Default 1."""
 
     @property
+    def shared_log_q(self) -> Floats | None:
+        """(m,): what is subtracted from scores. Default 0."""
+
+    @property
     def own_offsets(self) -> Integers | None:
-        """(H + 1,): the entries of the next two arrays that hidden vector h alone is scored against. Default: none."""
+        """(H + 1,): the entries of the next three arrays, scored against hidden vector h alone. Default: none."""
 
     @property
     def own_rows(self) -> Integers | None:
@@ -95,6 +99,10 @@ class BatchArrays(Protocol):
     @property
     def own_labels(self) -> Floats | None:
         """(k,): usually 0 or 1."""
+
+    @property
+    def own_log_q(self) -> Floats | None:
+        """(k,): what is subtracted from scores. Default 0."""
 
 
 class TreeArrays(Protocol):
@@ -145,18 +153,21 @@ def softplus(x: ArrayLike) -> Doubles:
     return np.asarray(np.logaddexp(0.0, np.asarray(x, dtype=np.float64)))
 
 
-def group_loss(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> float:
+def group_loss(
+    hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0, log_q: ArrayLike = 0.0
+) -> float:
     """Return the logistic loss of hidden vectors against candidates.
 
     The sum over hidden vectors b and candidates t of ``weight * (softplus(s) - label * s)``, s the inner product of
-    the two. For a label of 0 or 1 this is the negative log-likelihood of a yes-or-no decision.
+    the two less the candidate's log_q. For a label of 0 or 1 this is the negative log-likelihood of a yes-or-no
+    decision.
 
     Parameters
     ----------
     hidden : array_like, shape (B, dim)
     rows : array_like, shape (T, dim)
         The candidates' rows of the output table.
-    labels, weights : array_like, broadcast to (B, T)
+    labels, weights, log_q : array_like, broadcast to (B, T)
 
     Returns
     -------
@@ -167,11 +178,13 @@ def group_loss(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: A
     >>> round(group_loss([[1.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]], [1, 0]), 4)  # two fair coins
     1.3863
     """
-    scores = np.asarray(hidden, np.float64) @ np.asarray(rows, np.float64).T
+    scores = np.asarray(hidden, np.float64) @ np.asarray(rows, np.float64).T - np.asarray(log_q, np.float64)
     return float(np.sum(np.asarray(weights) * (softplus(scores) - np.asarray(labels) * scores)))
 
 
-def group_gradients(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0) -> GroupGradients:
+def group_gradients(
+    hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0, log_q: ArrayLike = 0.0
+) -> GroupGradients:
     """Return the derivatives of `group_loss` by the hidden vectors and by the candidates' rows.
 
     With G = weight * (label - sigmoid(S)), which is -dLoss/dS: dLoss/dhidden = -G W and dLoss/drows = -G^T H.
@@ -180,7 +193,7 @@ def group_gradients(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weigh
     ----------
     hidden : array_like, shape (B, dim)
     rows : array_like, shape (T, dim)
-    labels, weights : array_like, broadcast to (B, T)
+    labels, weights, log_q : array_like, broadcast to (B, T)
 
     Returns
     -------
@@ -193,7 +206,7 @@ def group_gradients(hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weigh
     """
     hidden = np.asarray(hidden, np.float64)
     rows = np.asarray(rows, np.float64)
-    coefficients = np.asarray(weights) * (np.asarray(labels) - sigmoid(hidden @ rows.T))
+    coefficients = np.asarray(weights) * (np.asarray(labels) - sigmoid(hidden @ rows.T - np.asarray(log_q)))
     return GroupGradients(hidden=-coefficients @ rows, rows=-coefficients.T @ hidden)
 
 
@@ -255,15 +268,15 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
     loss = 0.0
     for group in range(len(batch.group_offsets) - 1):
         members = _members(batch, group)
-        rows, labels, weights = _candidates(batch, group, members)
+        rows, labels, weights, log_q = _candidates(batch, group, members)
         bags = [_bag(batch, h) for h in members]
         forward = [_at(batch.forward_scale, h) for h in members]
         hidden = np.array(
             [encode(input_table, bag, weights=w, scale=s) for (bag, w), s in zip(bags, forward, strict=True)]
         ).reshape(len(members), input_table.shape[1])
         candidates = output_table[rows].astype(np.float64)
-        loss += group_loss(hidden, candidates, labels, weights)
-        gradients = group_gradients(hidden, candidates, labels, weights)
+        loss += group_loss(hidden, candidates, labels, weights, log_q)
+        gradients = group_gradients(hidden, candidates, labels, weights, log_q)
         _descend(output_table, rows, learning_rate * gradients.rows)
         if members:
             entries = np.concatenate([bag for bag, _ in bags])
@@ -410,14 +423,17 @@ def _bag(batch: BatchArrays, h: int) -> tuple[NDArray[np.int64], Doubles]:
     return batch.bag_rows[begin:end].astype(np.int64), weights
 
 
-def _candidates(batch: BatchArrays, group: int, members: list[int]) -> tuple[NDArray[np.int64], Doubles, Doubles]:
-    """Return all candidates of a group, (T,), and their labels and weights, (B, T): own ones weigh 0 for the others."""
+def _candidates(
+    batch: BatchArrays, group: int, members: list[int]
+) -> tuple[NDArray[np.int64], Doubles, Doubles, Doubles]:
+    """Return all candidates of a group: rows, labels and log_q (T,), weights (B, T): own ones weigh 0 for others."""
     begin, end = int(batch.shared_offsets[group]), int(batch.shared_offsets[group + 1])
     member_weights = np.array([_at(batch.weight, h) for h in members])
     shared_weights = np.ones(end - begin) if batch.shared_weights is None else batch.shared_weights[begin:end]
     rows = [batch.shared_rows[begin:end].astype(np.int64)]
     labels = [batch.shared_labels[begin:end].astype(np.float64)]
     weights = [np.outer(member_weights, shared_weights)]
+    log_q = [np.zeros(end - begin) if batch.shared_log_q is None else batch.shared_log_q[begin:end]]
     if batch.own_offsets is not None and batch.own_rows is not None and batch.own_labels is not None:
         for b, h in enumerate(members):
             begin, end = int(batch.own_offsets[h]), int(batch.own_offsets[h + 1])
@@ -425,7 +441,9 @@ def _candidates(batch: BatchArrays, group: int, members: list[int]) -> tuple[NDA
             labels.append(batch.own_labels[begin:end].astype(np.float64))
             weights.append(np.zeros((len(members), end - begin)))
             weights[-1][b] = member_weights[b]
-    return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights, axis=1)
+            log_q.append(np.zeros(end - begin) if batch.own_log_q is None else batch.own_log_q[begin:end])
+    offsets = np.concatenate(log_q).astype(np.float64)
+    return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights, axis=1), offsets
 
 
 def _at(values: Floats | None, h: int) -> float:

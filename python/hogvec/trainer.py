@@ -21,7 +21,7 @@ from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import HierarchicalSoftmax, Loss, NegativeSampling
+from hogvec.losses import Loss, NegativeSampling
 from hogvec.models import CBOW, Architecture, SkipGram
 from hogvec.optimizers import SGD, Optimizer
 from hogvec.vocabulary import Vocabulary
@@ -139,7 +139,7 @@ class Trainer:
     Parameters
     ----------
     architecture : SkipGram or CBOW
-    loss : NegativeSampling or HierarchicalSoftmax, optional
+    loss : NegativeSampling, NCE or HierarchicalSoftmax, optional
         Default: ``NegativeSampling()``.
     optimizer : SGD, Momentum, RMSProp, AdaGrad or Adam, optional
         Default: ``SGD()``.
@@ -180,8 +180,8 @@ class Trainer:
     ) -> None:
         if not isinstance(architecture, (SkipGram, CBOW)):
             raise TypeError(f"architecture must be a SkipGram or a CBOW, got {architecture!r}")
-        if loss is not None and not isinstance(loss, (NegativeSampling, HierarchicalSoftmax)):
-            raise TypeError(f"loss must be a NegativeSampling or a HierarchicalSoftmax, got {loss!r}")
+        if loss is not None and not isinstance(loss, Loss):
+            raise TypeError(f"loss must be a NegativeSampling, an NCE or a HierarchicalSoftmax, got {loss!r}")
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got {optimizer!r}")
         self.architecture: Architecture = architecture

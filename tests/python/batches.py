@@ -27,9 +27,11 @@ class Arrays:
     weight: NDArray[np.float32] | None = None
     group_hidden: NDArray[np.uint32] | None = None
     shared_weights: NDArray[np.float32] | None = None
+    shared_log_q: NDArray[np.float32] | None = None
     own_offsets: NDArray[np.int64] | None = None
     own_rows: NDArray[np.uint32] | None = None
     own_labels: NDArray[np.float32] | None = None
+    own_log_q: NDArray[np.float32] | None = None
 
 
 def concatenate(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -57,8 +59,9 @@ def random_batch(
     """Return a batch of len(hidden) groups: hidden[g] hidden vectors against candidates[g] shared candidates.
 
     bags: bags of 0 to 5 rows with entry weights and scales, else one row each. exact: the same scale backwards.
-    weights: of hidden vectors and of candidates. own: 0 to 3 candidates of each hidden vector alone. regroup: groups
-    pick their hidden vectors at random, with repetition. distinct: no row twice in a group's bags or candidates.
+    weights: of hidden vectors and of candidates, and log_q of these. own: 0 to 3 candidates of each hidden vector
+    alone. regroup: groups pick their hidden vectors at random, with repetition. distinct: no row twice in a group's
+    bags or candidates.
     """
     entries, num_hidden = sum(hidden), sum(hidden)
     optional: dict[str, NDArray] = {}
@@ -85,6 +88,11 @@ def random_batch(
     if distinct:
         bag_rows = concatenate(random.permutation(input_rows)[:size] for size in hidden)
         shared_rows = concatenate(random.permutation(output_rows)[:size] for size in candidates)
+    if weights:
+        log_q = random.normal(size=output_rows).astype(np.float32)
+        optional["shared_log_q"] = log_q[shared_rows]
+        if own:
+            optional["own_log_q"] = random.normal(size=len(optional["own_rows"])).astype(np.float32)
     return Arrays(
         bag_rows=bag_rows.astype(np.uint32),
         group_offsets=offsets_of(hidden),

@@ -137,7 +137,7 @@ def test_a_loss_that_was_not_measured_is_null_in_the_report(
     command = ["train", str(text), str(tmp_path / "v.bin"), "--dim", "4", "--epochs", "2", "--report", str(report)]
     assert main([*command, "--subsample", "0"]) == 0
     assert json.loads(report.read_text(), parse_constant=pytest.fail)["loss"] == [None, None]
-    assert "unknown in epoch 2" in capsys.readouterr().out
+    assert "unknown -> unknown" in capsys.readouterr().out
 
 
 def test_the_report_adds_up(text: Path, tmp_path: Path) -> None:

@@ -46,15 +46,17 @@ def spelled_out_loss(batch: Arrays, input_table: np.ndarray, output_table: np.nd
                 batch.shared_rows[t],
                 batch.shared_labels[t],
                 1.0 if batch.shared_weights is None else batch.shared_weights[t],
+                0.0 if batch.shared_log_q is None else batch.shared_log_q[t],
             )
             for t in range(batch.shared_offsets[0], batch.shared_offsets[1])
         ]
         if batch.own_offsets is not None:
             for t in range(batch.own_offsets[h], batch.own_offsets[h + 1]):
-                scored.append((batch.own_rows[t], batch.own_labels[t], 1.0))
+                log_q = 0.0 if batch.own_log_q is None else batch.own_log_q[t]
+                scored.append((batch.own_rows[t], batch.own_labels[t], 1.0, log_q))
         weight = 1.0 if batch.weight is None else float(batch.weight[h])
-        for row, label, candidate_weight in scored:
-            score = float(sum(hidden[d] * output_table[row, d] for d in range(len(hidden))))
+        for row, label, candidate_weight, log_q in scored:
+            score = float(sum(hidden[d] * output_table[row, d] for d in range(len(hidden)))) - float(log_q)
             probability = 1 / (1 + np.exp(-score))
             likelihood = label * np.log(probability) + (1 - label) * np.log(1 - probability)
             loss -= weight * float(candidate_weight) * likelihood

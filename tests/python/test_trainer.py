@@ -830,7 +830,10 @@ def test_numbers_of_a_trainer_may_be_numpy_integers(topics: Corpus) -> None:
     [
         (lambda: Trainer("skipgram"), "architecture must be a SkipGram or a CBOW, got 'skipgram'"),
         (lambda: Trainer(SkipGram), "architecture must be a SkipGram or a CBOW, got <class"),
-        (lambda: Trainer(SkipGram(), "ns"), "loss must be a NegativeSampling or a HierarchicalSoftmax, got 'ns'"),
+        (
+            lambda: Trainer(SkipGram(), "ns"),
+            "loss must be a NegativeSampling, an NCE or a HierarchicalSoftmax, got 'ns'",
+        ),
         (
             lambda: Trainer(SkipGram(), NegativeSampling(), 0.025),
             r"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got 0\.025",

@@ -10,7 +10,7 @@
 
 namespace hogvec {
 
-// Kernels may read this many floats past the end of shared_labels and shared_weights.
+// Kernels may read this many floats past the end of the arrays of shared candidates.
 inline constexpr std::size_t kReadableSlack = 32;
 
 // H hidden vectors in G groups; an empty span means the default named beside it.
@@ -33,11 +33,13 @@ struct Batch {
   std::span<const RowId> shared_rows;
   std::span<const float> shared_labels;    // with kReadableSlack
   std::span<const float> shared_weights;   // with kReadableSlack, not negative, default 1
+  std::span<const float> shared_log_q;     // with kReadableSlack, subtracted from scores, default 0
 
   // ... and hidden vector h alone against candidates of its own.
   std::span<const std::int64_t> own_offsets;   // (H + 1,), default: none
   std::span<const RowId> own_rows;
   std::span<const float> own_labels;
+  std::span<const float> own_log_q;   // default 0
 
   // Every bag is one unweighted, unscaled row and the rows of a group are distinct: kernels update them in place.
   bool rows_distinct = false;
@@ -50,7 +52,8 @@ struct Batch {
 struct BatchBuffer {
   std::vector<std::int64_t> bag_offsets, group_offsets, shared_offsets, own_offsets;
   std::vector<RowId> bag_rows, shared_rows, own_rows;
-  std::vector<float> bag_weights, forward_scale, backward_scale, weight, shared_labels, shared_weights, own_labels;
+  std::vector<float> bag_weights, forward_scale, backward_scale, weight, shared_labels, shared_weights, shared_log_q,
+      own_labels, own_log_q;
   std::vector<std::uint32_t> group_hidden;
   std::vector<WordId> targets;   // (G,): the output that group g is to predict; read by objectives, not by kernels
   std::vector<WordId> draws;     // what an objective drew, before it became candidates

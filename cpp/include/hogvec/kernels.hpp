@@ -79,10 +79,10 @@ struct BatchArrays {
   const std::int64_t* shared_offsets;
   const RowId* shared_rows;
   std::int64_t num_shared_rows;
-  const float *shared_labels, *shared_weights;
+  const float *shared_labels, *shared_weights, *shared_log_q;
   const std::int64_t* own_offsets;
   const RowId* own_rows;
-  const float* own_labels;
+  const float *own_labels, *own_log_q;
   bool rows_distinct;
 };
 

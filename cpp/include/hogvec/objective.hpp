@@ -14,12 +14,18 @@
 
 namespace hogvec {
 
+// What becomes of a draw that equals the target.
+enum class Hits : std::uint8_t { kRedraw, kRemove, kKeep };
+
 // The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared
-// by a window as in Ji et al. 2016). A draw that equals the target is drawn again; equal draws are one candidate of
-// their number as weight.
+// by a window as in Ji et al. 2016). Equal draws are one candidate of their number as weight; a target that is kept as
+// noise, too, is one whose label is its share of being the target. With log_q, of a word each, this is
+// noise-contrastive estimation (Gutmann and Hyvärinen 2010), else negative sampling.
 class NegativeSamplingObjective {
  public:
-  NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives) : noise_(&noise), negatives_(negatives) {}
+  NegativeSamplingObjective(const AliasTable& noise, std::int32_t negatives, Hits hits = Hits::kRedraw,
+                            std::span<const float> log_q = {})
+      : noise_(&noise), negatives_(negatives), hits_(hits), log_q_(log_q) {}
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;                 // for every target of the buffer
   std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
 
@@ -29,6 +35,8 @@ class NegativeSamplingObjective {
 
   const AliasTable* noise_;
   std::int32_t negatives_;
+  Hits hits_;
+  std::span<const float> log_q_;   // (n_words,) or none
 };
 
 // The inner nodes on the target's path, label 1 - code (Morin and Bengio 2005; Mikolov et al. 2013).

@@ -99,9 +99,11 @@ BatchArrays::BatchArrays(const Batch& batch)
       num_shared_rows(static_cast<std::int64_t>(batch.shared_rows.size())),
       shared_labels(batch.shared_labels.data()),
       shared_weights(pointer(batch.shared_weights)),
+      shared_log_q(pointer(batch.shared_log_q)),
       own_offsets(pointer(batch.own_offsets)),
       own_rows(batch.own_rows.data()),
       own_labels(batch.own_labels.data()),
+      own_log_q(pointer(batch.own_log_q)),
       rows_distinct(batch.rows_distinct) {}
 
 void Scratch::Free::operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }

@@ -59,6 +59,18 @@ static void link_logistic(const Group& group, const Training& training) {
   }
 }
 
+// S -= log_q, in place.
+static void subtract_log_q(const Group& group, const BatchArrays& batch, float* scores) {
+  for (long b = 0; b < group.B; ++b, scores += group.columns) {
+    for (long t = 0; t < group.T; t += kLanes) {
+      // Rows of scores may be shorter than a register: what lies beyond belongs to the next.
+      Vec log_q = load_private(batch.shared_log_q + group.shared + t);
+      for (int i = 0; i < kLanes; ++i) log_q[i] = t + i < group.T ? log_q[i] : 0.0F;
+      store_private(scores + t, load_private(scores + t) - log_q);
+    }
+  }
+}
+
 // Adds the group's loss, sum of weight_b * weight_t * (softplus(s) - label * s), from its scores.
 static void measure_logistic(const Group& group, const BatchArrays& batch, const float* scores, float* losses,
                              LossSum& sum) {
@@ -157,9 +169,10 @@ static void score_own(const Training& training, long h, const float* hidden, flo
     float* w_rows[1] = {row};
     float result[16];
     score_tile<1, 1>(h_rows, w_rows, stride, result, 8);
-    const Vec s = splat(result[0]);
+    const float score = result[0] - (batch.own_log_q ? batch.own_log_q[t] : 0.0F);
+    const Vec s = splat(score);
     const float label = batch.own_labels[t];
-    if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{result[0]});
+    if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{score});
     const float g = training.coefficient_rate * weight * (label - sigmoid_of(s)[0]);
     coefficients[t - begin] = g;
     for (long d = 0; d < stride; d += kLanes)
@@ -284,6 +297,7 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
 
   score(group, tiles, scratch.scores, stride);
+  if (batch.shared_log_q) subtract_log_q(group, batch, scratch.scores);
   if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
   link_logistic(group, training);
 
