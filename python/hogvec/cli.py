@@ -1,6 +1,8 @@
 """The command line. It reads arguments, calls the library and prints; what a command needs is imported when it runs.
 
 Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
+
+The file is long since half of it is the text that users read: help, tables, errors.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 // The kernels of every instruction set against a plain reference in double precision: any size of group, any tail of
 // the dimension, bags, weights and candidates of one's own; their loss, their elementary functions, their scratch
-// memory.
+// memory. One long file: all of it shares the reference.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,4 +1,7 @@
-"""Corpus: what it reads, in which order, from what; its file; and clear errors for everything that is wrong."""
+"""Corpus: what it reads, in which order, from what; its file; and clear errors for everything that is wrong.
+
+Long, since every kind of bad input has a test of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Training: what is learned, what is reproducible, what is reported, how a run ends, and what is refused."""
+"""Training: what is learned, what is reproducible, what is reported, how a run ends, and what is refused.
+
+Long, since all of it shares the small corpora and the scripts at its head.
+"""
 
 from __future__ import annotations
 
