@@ -1,6 +1,6 @@
 // Optimizers other than SGD, which is part of the update itself: they need the whole gradient of a row, so gradients
-// gather in scratch, one row for each row of a table, and are applied once a group. Included inside a namespace of each
-// instruction set after tiles.inl.hpp. `descent` is the gradient with its sign turned, -dLoss/dRow.
+// gather in scratch, one sum for each row that a group names, and are applied once a group. Included inside a namespace
+// of each instruction set after tiles.inl.hpp. `descent` is the gradient with its sign turned, -dLoss/dRow.
 
 HOGVEC_INLINE Vec square_root(Vec v) {
   Vec root;
@@ -79,9 +79,7 @@ static void apply(const OptimizerSettings& settings, const TrainedTable& table, 
   float* const first = table.first ? table.first + id * stride : nullptr;
   float* const second = table.second ? table.second + id * stride : nullptr;
   switch (settings.kind) {
-    case OptimizerKind::kSgd:
-      for (long d = 0; d < stride; d += kLanes) store(row + d, load(row + d) + rate * load_private(descent + d));
-      break;
+    case OptimizerKind::kSgd: break;   // part of the update
     case OptimizerKind::kMomentum: apply_momentum(row, first, descent, stride, settings.beta1, 1, rate); break;
     case OptimizerKind::kAveragedMomentum: {
       const unsigned t = load_step(table.steps + id) + 1;
@@ -102,10 +100,12 @@ static void apply(const OptimizerSettings& settings, const TrainedTable& table, 
       const bool decayed = settings.kind == OptimizerKind::kDecayedAdam;
       const unsigned last = load_step(table.steps + id);
       const unsigned t = decayed ? step : last + 1;
-      store_step(table.steps + id, t);
-      apply_adam(row, first, second, descent, stride, settings, power(settings.beta1, t - last),
-                 power(settings.beta2, t - last), 1 / (1 - power(settings.beta1, t)),
-                 1 / (1 - power(settings.beta2, t)), rate);
+      // Another worker may have been here at a later step (steps wrap): then no time has passed.
+      const unsigned elapsed = t - last > ~0U / 2 ? 0 : t - last;
+      if (elapsed > 0) store_step(table.steps + id, t);
+      apply_adam(row, first, second, descent, stride, settings, power(settings.beta1, elapsed),
+                 power(settings.beta2, elapsed), 1 / (1 - power(settings.beta1, t)), 1 / (1 - power(settings.beta2, t)),
+                 rate);
       break;
     }
   }

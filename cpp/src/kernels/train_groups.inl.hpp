@@ -8,6 +8,8 @@ HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
 HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
   return batch.group_hidden ? batch.group_hidden[i] : i;
 }
+// The first entry of bag h, and the end of bag h - 1.
+HOGVEC_INLINE long bag_begin(const BatchArrays& batch, long h) { return batch.bag_offsets ? batch.bag_offsets[h] : h; }
 
 // What the groups of a batch are trained on and with.
 struct Training {
@@ -97,8 +99,8 @@ struct Bag {
 };
 
 HOGVEC_INLINE Bag bag_of(const BatchArrays& batch, const RowList& inputs, long h) {
-  const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
-  const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
+  const long begin = bag_begin(batch, h);
+  const long end = bag_begin(batch, h + 1);
   return {inputs.rows + begin, batch.bag_weights ? batch.bag_weights + begin : nullptr, end - begin};
 }
 
@@ -180,6 +182,19 @@ static void score_own(const Training& training, long h, const float* hidden, flo
   }
 }
 
+// dH from zero, and what candidates of one's own add to it.
+static void begin_gradients(const Training& training, const Group& group, bool measured, LossSum& sum) {
+  const BatchArrays& batch = training.batch;
+  float* own = training.scratch.own_coefficients;
+  for (long b = 0; b < group.B; ++b) {
+    for (long d = 0; d < training.stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
+    if (!batch.own_offsets) continue;
+    const long h = hidden_of(batch, group.first + b);
+    score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
+    own += batch.own_offsets[h + 1] - batch.own_offsets[h];
+  }
+}
+
 static void update_own(const Training& training, long h, const float* hidden, const float* coefficients) {
   const BatchArrays& batch = training.batch;
   const long begin = batch.own_offsets[h];
@@ -193,14 +208,13 @@ static void update_own(const Training& training, long h, const float* hidden, co
 // Lists the rows of group g to fetch in `steps` shares.
 static void want_group(Fetcher& fetcher, const Training& training, long g, unsigned steps) {
   const BatchArrays& batch = training.batch;
-  fetcher.count = fetcher.fetched = 0;
+  fetcher.count = fetcher.fetched = fetcher.share = 0;
   if (g >= batch.num_groups) return;
   want_rows(fetcher, training.outputs, batch.shared_offsets[g], batch.shared_offsets[g + 1]);
   const long begin = batch.group_offsets[g];
   const long end = batch.group_offsets[g + 1];
   if (!batch.group_hidden) {   // bags that are named one by one are left to the processor
-    want_rows(fetcher, training.inputs, batch.bag_offsets ? batch.bag_offsets[begin] : begin,
-              batch.bag_offsets ? batch.bag_offsets[end] : end);
+    want_rows(fetcher, training.inputs, bag_begin(batch, begin), bag_begin(batch, end));
   }
   fetcher.share = (static_cast<unsigned>(fetcher.count) + steps - 1) / steps;   // 32 bits: long division is slow
 }
@@ -230,14 +244,7 @@ static void train_with_state(const Training& training, const Group& group, const
   const GroupSettings& settings = training.settings;
   const long stride = training.stride;
   const RowId* const shared = batch.shared_rows + group.shared;
-  float* own = scratch.own_coefficients;
-  for (long b = 0; b < group.B; ++b) {
-    for (long d = 0; d < stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
-    if (!batch.own_offsets) continue;
-    const long h = hidden_of(batch, group.first + b);
-    score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
-    own += batch.own_offsets[h + 1] - batch.own_offsets[h];
-  }
+  begin_gradients(training, group, measured, sum);
   if (settings.learning_rate == 0) return;   // it was to be measured
   gather_gradients(group, tiles, scratch.scores, stride, fetcher);
 
@@ -250,7 +257,7 @@ static void train_with_state(const Training& training, const Group& group, const
     RowSums sums = {scratch.sum_ids, scratch.sum_rows, scratch.sum_cells, scratch.cells, stride, 0};
     for (long t = 0; t < group.T; ++t)
       add_gradient(sums, static_cast<unsigned>(shared[t]), 1, group.candidate_gradients[t]);
-    own = scratch.own_coefficients;
+    const float* own = scratch.own_coefficients;
     for (long b = 0; b < group.B; ++b) {
       const long h = hidden_of(batch, group.first + b);
       for (long t = batch.own_offsets[h]; t < batch.own_offsets[h + 1]; ++t)
@@ -269,9 +276,7 @@ static void train_with_state(const Training& training, const Group& group, const
   for (long b = 0; b < group.B; ++b) {
     const long h = hidden_of(batch, group.first + b);
     const float scale = batch.backward_scale ? batch.backward_scale[h] : 1.0F;
-    const long begin = batch.bag_offsets ? batch.bag_offsets[h] : h;
-    const long end = batch.bag_offsets ? batch.bag_offsets[h + 1] : h + 1;
-    for (long e = begin; e < end; ++e) {
+    for (long e = bag_begin(batch, h); e < bag_begin(batch, h + 1); ++e) {
       const float weight = batch.bag_weights ? batch.bag_weights[e] : 1.0F;
       add_gradient(sums, static_cast<unsigned>(batch.bag_rows[e]), scale * weight, group.gradient[b]);
     }
@@ -316,15 +321,9 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
     if (group.T == 0) return;
     update(group, tiles, scratch.scores, stride, false, scratch.zero_rows, fetcher);
   } else {
-    float* own = scratch.own_coefficients;
-    for (long b = 0; b < group.B; ++b) {
-      const long h = hidden_of(batch, group.first + b);
-      for (long d = 0; d < stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
-      score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
-      own += batch.own_offsets[h + 1] - batch.own_offsets[h];
-    }
+    begin_gradients(training, group, measured, sum);
     update(group, tiles, scratch.scores, stride, false, group.gradient, fetcher);
-    own = scratch.own_coefficients;
+    const float* own = scratch.own_coefficients;
     for (long b = 0; b < group.B; ++b) {
       const long h = hidden_of(batch, group.first + b);
       update_own(training, h, group.hidden[b], own);
