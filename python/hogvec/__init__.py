@@ -10,12 +10,13 @@ True
 
 from __future__ import annotations
 
+from hogvec._loss import Gradients, Loss, Step, TopK
 from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
-from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, TopK
+from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.models import CBOW, SkipGram
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
 from hogvec.samplers import (
@@ -46,6 +47,7 @@ __all__ = [
     "ClassTree",
     "Corpus",
     "EpochReport",
+    "Gradients",
     "HardOf",
     "HierarchicalSoftmax",
     "HuffmanTree",
@@ -53,16 +55,21 @@ __all__ = [
     "KeyedVectors",
     "LearnedUnigramSampler",
     "LogUniformSampler",
+    "Loss",
     "MixtureSampler",
     "Momentum",
     "NegativeSampling",
     "Neighbor",
+    "OneVsAll",
     "Progress",
     "RMSProp",
     "Sample",
+    "SampledSoftmax",
     "Sampler",
     "Schedule",
     "SkipGram",
+    "Softmax",
+    "Step",
     "TopK",
     "Trainer",
     "Tree",

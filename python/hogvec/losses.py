@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
-from hogvec._system import available_cores
-from hogvec._validate import check_float, check_ids, check_int
+from hogvec._loss import Loss, TopK, number_of_threads
+from hogvec._sampler import check_bool
+from hogvec._validate import check_choice, check_float, check_ids, check_int
 from hogvec.class_tree import ClassTree
 from hogvec.samplers import HardOf, InBatchSampler, Sampler
 from hogvec.trees import HuffmanTree, Tree
 
-__all__ = ["NCE", "HierarchicalSoftmax", "Loss", "NegativeSampling", "TopK"]
+__all__ = ["NCE", "HierarchicalSoftmax", "NegativeSampling", "OneVsAll", "SampledSoftmax", "Softmax"]
+
+MULTI_LABEL = ("split", "independent")
 
 
-@dataclass(frozen=True, kw_only=True)
-class NegativeSampling:
+@dataclass(frozen=True)
+class NegativeSampling(Loss):
     """Tell the target from noise: -ln sigmoid(s) for the target, -ln sigmoid(-s) for each of the negatives.
 
     The negatives are drawn once for a window and shared by its words. A draw that equals the target is drawn again;
@@ -33,7 +36,9 @@ class NegativeSampling:
         Noise is drawn with probability proportional to count ** power; any finite number. 1 is the unigram
         distribution, 0 uniform; recommenders often do best at or below 0.
     sampler : Sampler, optional
-        Draw the noise from this instead; its ids are those of the corpus.
+        Draw the noise from this instead; its ids are those of the corpus. The methods need one.
+    multi_label : {"split", "independent"}, default "split"
+        The labels of an example's n targets: 1 / n each, or 1 each. For the methods.
 
     Raises
     ------
@@ -52,23 +57,23 @@ class NegativeSampling:
     """
 
     negatives: int = 5
+    _: KW_ONLY
     power: float = 0.75
     sampler: Sampler | None = None
+    multi_label: str = "split"
 
     def __post_init__(self) -> None:
         check_int("negatives", self.negatives, minimum=1, maximum=10_000)
         check_float("power", self.power)
-        check_noise(self.sampler)
-
-    def _output_rows(self, num_outputs: int) -> int:
-        return num_outputs
+        check_sampler(self.sampler)
+        check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         return _core.Objective.negative_sampling(noise_weights(self.sampler, counts, self.power), self.negatives)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NCE:
+@dataclass(frozen=True)
+class NCE(Loss):
     """Tell the target from noise whose probability is known: noise-contrastive estimation.
 
     The loss is that of `NegativeSampling` with ``ln(k q(w)) + log_z`` subtracted from the score of every candidate w,
@@ -88,6 +93,8 @@ class NCE:
         sink by about ln V first; ln V (about 9 for a vocabulary of 10,000) spares them that.
     remove_accidental_hits : bool, default False
         Leave out noise that equals the target. What is estimated is then no longer the exact distribution.
+    multi_label : {"split", "independent"}, default "split"
+        The labels of an example's n targets: 1 / n each, or 1 each. For the methods.
 
     Raises
     ------
@@ -108,19 +115,22 @@ class NCE:
     """
 
     negatives: int = 25
+    _: KW_ONLY
     sampler: Sampler | None = None
     log_z: float = 0.0
     remove_accidental_hits: bool = False
+    multi_label: str = "split"
 
     def __post_init__(self) -> None:
         check_int("negatives", self.negatives, minimum=1, maximum=10_000)
-        check_noise(self.sampler)
+        check_sampler(self.sampler)
+        if isinstance(self.sampler, HardOf):
+            raise TypeError(
+                f"sampler must draw with known probabilities, which a HardOf does not, got {self.sampler!r}"
+            )
         check_float("log_z", self.log_z)
-        if not isinstance(self.remove_accidental_hits, bool):
-            raise TypeError(f"remove_accidental_hits must be True or False, got {self.remove_accidental_hits!r}")
-
-    def _output_rows(self, num_outputs: int) -> int:
-        return num_outputs
+        check_bool("remove_accidental_hits", self.remove_accidental_hits)
+        check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         weights = noise_weights(self.sampler, counts, power=1.0)
@@ -134,41 +144,185 @@ class NCE:
         )
 
 
-def check_noise(sampler: object) -> None:
-    """Raise TypeError unless it is None or a sampler whose distribution is known before it draws."""
-    if sampler is None:
-        return
-    if not isinstance(sampler, Sampler):
+@dataclass(frozen=True)
+class SampledSoftmax(Loss):
+    """Predict the target among itself and a sample of the outputs: a softmax over few candidates.
+
+    From the score of every candidate the logarithm of its expected count in the sample is subtracted (logQ), so that
+    what is learned does not depend on how often the sampler draws it.
+
+    Parameters
+    ----------
+    num_sampled : int or None, default 64
+        Draws, 1 to 2**31 - 1; shared by a window in a trainer and by the whole mini-batch in the methods. None with an
+        `InBatchSampler`: all targets of the batch.
+    sampler : Sampler, optional
+        Default: in a trainer, the words as often as they occur in the corpus; the methods need one.
+    unique : bool, default True
+        Draw distinct ids.
+    positive : {"tf", "importance", "refined"}, default "tf"
+        How the target's own score enters. "tf": corrected like all others, a softmax over the target and the sample
+        [1]_. "importance": the sample alone estimates the normaliser, by importance sampling [2]_. "refined": the
+        target is left out of the noise, and the example weighs as much as the model errs [3]_.
+    temperature : float, default 1.0
+        Scores are divided by it before the correction.
+    normalize : bool, default False
+        Scores are cosines: hidden vectors and rows are divided by their lengths.
+    remove_accidental_hits : bool, optional
+        Leave out draws that equal a target of the example. Default: what the convention of `positive` needs, True for
+        "tf" and "refined", False for "importance".
+    label_smoothing : float, default 0.0
+        The share of the label, of [0, 1), that is spread evenly over all candidates of the example. Only for "tf".
+    multi_label : {"split", "independent"}, default "split"
+        The n targets of an example share one softmax with label 1 / n each, or are examples of their own, each
+        without the others as candidates. For the methods.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range, or does not go with the convention of `positive`.
+
+    References
+    ----------
+    .. [1] S. Jean et al., "On using very large target vocabulary for neural machine translation", ACL 2015,
+       arXiv:1412.2007; TensorFlow's ``sampled_softmax_loss``.
+    .. [2] Y. Bengio and J.-S. Senécal, "Adaptive importance sampling to accelerate training of a neural probabilistic
+       language model", IEEE Transactions on Neural Networks 19 (2008).
+    .. [3] K. Khrylchenko et al., "Correcting the logQ correction: revisiting sampled softmax for large-scale
+       retrieval", RecSys 2025, arXiv:2507.09331.
+
+    Examples
+    --------
+    >>> from hogvec import LogUniformSampler
+    >>> SampledSoftmax(1024, sampler=LogUniformSampler(50_000)).unique
+    True
+    """
+
+    num_sampled: int | None = 64
+    _: KW_ONLY
+    sampler: Sampler | None = None
+    unique: bool = True
+    positive: str = "tf"
+    temperature: float = 1.0
+    normalize: bool = False
+    remove_accidental_hits: bool | None = None
+    label_smoothing: float = 0.0
+    multi_label: str = "split"
+
+    def __post_init__(self) -> None:
+        check_sampler(self.sampler)
+        if self.num_sampled is not None:
+            check_int("num_sampled", self.num_sampled, minimum=1)
+        elif not isinstance(self.sampler, InBatchSampler):
+            raise TypeError("num_sampled must be an integer, got None without an InBatchSampler")
+        check_bool("unique", self.unique)
+        check_choice("positive", self.positive, ("tf", "importance", "refined"))
+        check_softmax(self)
+        if self.remove_accidental_hits is not None:
+            check_bool("remove_accidental_hits", self.remove_accidental_hits)
+            needed = {"importance": False, "refined": True}.get(self.positive, self.remove_accidental_hits)
+            if self.remove_accidental_hits != needed:
+                raise ValueError(f'remove_accidental_hits must be {needed} with positive="{self.positive}"')
+        if self.label_smoothing > 0 and self.positive != "tf":
+            raise ValueError(f'label_smoothing must be 0 with positive="{self.positive}", got {self.label_smoothing}')
+        if self.unique and self.sampler is not None and (self.num_sampled or 0) > self.sampler.num_classes:
+            raise ValueError(
+                f"num_sampled must be at most the sampler's {self.sampler.num_classes} ids with unique=True, "
+                f"got {self.num_sampled}"
+            )
+
+    @property
+    def removes_hits(self) -> bool:
+        """Whether draws that equal a target are left out."""
+        return self.positive != "importance" if self.remove_accidental_hits is None else self.remove_accidental_hits
+
+    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softmax(Loss):
+    """Predict the target among all outputs: exact, at a cost proportional to their number.
+
+    Parameters
+    ----------
+    temperature, normalize, label_smoothing, multi_label
+        As in `SampledSoftmax`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range.
+
+    References
+    ----------
+    Y. Bengio et al., "A neural probabilistic language model", JMLR 3 (2003).
+
+    Examples
+    --------
+    >>> Softmax(temperature=0.1).label_smoothing
+    0.0
+    """
+
+    temperature: float = 1.0
+    normalize: bool = False
+    label_smoothing: float = 0.0
+    multi_label: str = "split"
+
+    def __post_init__(self) -> None:
+        check_softmax(self)
+
+    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneVsAll(Loss):
+    """Answer a yes-or-no question for each output: -ln sigmoid(s) for the targets, -ln sigmoid(-s) for all others.
+
+    An example may have any number of targets.
+
+    References
+    ----------
+    R. Rifkin and A. Klautau, "In defense of one-vs-all classification", JMLR 5 (2004).
+
+    Examples
+    --------
+    >>> OneVsAll()
+    OneVsAll()
+    """
+
+    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+
+
+def check_softmax(loss: SampledSoftmax | Softmax) -> None:
+    """Raise TypeError or ValueError unless what both have in common is in range."""
+    check_float("temperature", loss.temperature, above=0.0)
+    check_bool("normalize", loss.normalize)
+    check_float("label_smoothing", loss.label_smoothing, minimum=0.0, below=1.0)
+    check_choice("multi_label", loss.multi_label, MULTI_LABEL)
+
+
+def check_sampler(sampler: object) -> None:
+    """Raise TypeError unless it is None or a sampler."""
+    if sampler is not None and not isinstance(sampler, Sampler):
         raise TypeError(f"sampler must be a Sampler, got {sampler!r}")
-    if isinstance(sampler, (HardOf, InBatchSampler)):
-        raise TypeError(f"sampler must have a fixed distribution, got a {type(sampler).__name__}")
 
 
 def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
-    """Return weights of the noise, (V,): those of the sampler as it is now, else counts ** power."""
+    """Return weights of a trainer's noise, (V,): those of the sampler as it is now, else counts ** power."""
     if sampler is None:
         return _core.unigram_weights(counts, power)
+    if isinstance(sampler, (HardOf, InBatchSampler)):
+        raise TypeError(f"sampler must have a fixed distribution in a trainer, got a {type(sampler).__name__}")
     if sampler.num_classes != len(counts):
         raise ValueError(f"sampler must have as many ids as the corpus, {len(counts)}, got {sampler.num_classes}")
     return np.ascontiguousarray(sampler.probability(), dtype=np.float64)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TopK:
-    """The k most probable outputs of every hidden vector, the best first, equal ones by id.
-
-    Attributes
-    ----------
-    ids : ndarray of int32, shape (B, k)
-    log_probabilities : ndarray of float64, shape (B, k)
-    """
-
-    ids: NDArray[np.int32]
-    log_probabilities: NDArray[np.float64]
-
-
 @dataclass(frozen=True, kw_only=True)
-class HierarchicalSoftmax:
+class HierarchicalSoftmax(Loss):
     """Predict the target's path through a binary tree of the outputs, one yes-or-no question per inner node.
 
     A full probability model over the outputs at the cost of one path, about log2 of the number of outputs: the
@@ -198,8 +352,10 @@ class HierarchicalSoftmax:
     """
 
     tree: Tree | None = None
+    multi_label: str = "split"
 
     def __post_init__(self) -> None:
+        check_choice("multi_label", self.multi_label, MULTI_LABEL)
         if isinstance(self.tree, ClassTree):
             raise TypeError(
                 "tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, "
@@ -325,11 +481,3 @@ class HierarchicalSoftmax:
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         tree = self._tree_for(len(counts)) or HuffmanTree(counts)
         return _core.Objective.hierarchical_softmax(tree._core_tree)
-
-
-def number_of_threads(threads: int | None) -> int:
-    """Return `threads`, by default the cores that this process may use."""
-    return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=1024)
-
-
-Loss = NegativeSampling | NCE | HierarchicalSoftmax

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hogvec import _core
+from hogvec._loss import Loss
 from hogvec._validate import check_choice, check_float, check_int
-from hogvec.losses import HierarchicalSoftmax, Loss
+from hogvec.losses import HierarchicalSoftmax
 
 __all__ = ["CBOW", "Architecture", "SkipGram"]
 

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hogvec import _core
+from hogvec._loss import Loss
 from hogvec._progress import progress_bar
 from hogvec._system import available_cores, available_memory
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import Loss, NegativeSampling
+from hogvec.losses import NegativeSampling
 from hogvec.models import CBOW, Architecture, SkipGram
 from hogvec.optimizers import SGD, Optimizer
 from hogvec.vocabulary import Vocabulary
@@ -181,7 +182,7 @@ class Trainer:
         if not isinstance(architecture, (SkipGram, CBOW)):
             raise TypeError(f"architecture must be a SkipGram or a CBOW, got {architecture!r}")
         if loss is not None and not isinstance(loss, Loss):
-            raise TypeError(f"loss must be a NegativeSampling, an NCE or a HierarchicalSoftmax, got {loss!r}")
+            raise TypeError(f"loss must be a Loss such as NegativeSampling(), got {loss!r}")
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got {optimizer!r}")
         self.architecture: Architecture = architecture

@@ -68,7 +68,7 @@ def test_losses_are_values() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         NegativeSampling().negatives = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
-        NegativeSampling(5)  # type: ignore[misc]
+        NegativeSampling(5, 0.75)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("power", [-1e6, -1.0, 0.0, 0.75, 1.0, 1e6])
