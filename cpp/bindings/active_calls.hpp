@@ -57,6 +57,14 @@ class ActiveCall {
   }
 };
 
+// Asked by calls that take long, a few times a second: Ctrl-C raises. The GIL is taken only while the interpreter lives.
+inline bool keep_going() {
+  if (ActiveCall::exiting()) return false;
+  const py::gil_scoped_acquire acquire;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  return true;
+}
+
 // Work without the GIL: it is released here and taken again at the end of the scope.
 class Unlocked {
  public:

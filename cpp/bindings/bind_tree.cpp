@@ -27,14 +27,6 @@ Tree from_paths(const Array<std::int64_t>& offsets, const Array<std::int32_t>& p
   return tree_of_paths(ends, nodes, turns);
 }
 
-// Ctrl-C raises. The GIL is taken only while the interpreter lives.
-bool keep_going() {
-  if (ActiveCall::exiting()) return false;
-  const py::gil_scoped_acquire acquire;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  return true;
-}
-
 TreeModel model_of(const Tree& tree, const py::object& weights, const py::object& bias) {
   TreeModel model{&tree, as_rows(weights, "weights"), {}};
   if (bias.is_none()) return model;

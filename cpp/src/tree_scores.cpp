@@ -1,37 +1,18 @@
-// Scores of inner nodes in double precision, sums of their logarithms along paths, best-first search, and the workers
-// that do this for many hidden vectors.
+// Scores of inner nodes in double precision, sums of their logarithms along paths, and best-first search.
 #include "hogvec/tree_scores.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cmath>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "hogvec/error.hpp"
+#include "hogvec/output_panels.hpp"
 
 namespace hogvec {
 namespace {
-
-// Products of two floats are exact in double precision; sums of their own let the compiler use whole registers.
-double dot(const float* a, const float* b, std::int64_t n) {
-  constexpr std::int64_t kSums = 8;
-  double sums[kSums] = {};
-  std::int64_t i = 0;
-  for (; i + kSums <= n; i += kSums) {
-    for (std::int64_t j = 0; j < kSums; ++j) sums[j] += double{a[i + j]} * double{b[i + j]};
-  }
-  for (; i < n; ++i) sums[0] += double{a[i]} * double{b[i]};
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return sum;
-}
 
 // ln(1 / (1 + exp(-x))): exp never overflows, and log1p keeps what is small.
 double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
@@ -67,82 +48,24 @@ void check_model(const TreeModel& model, FloatRows hidden, int threads) {
   if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
 }
 
-// What the workers of a call share.
-struct Shared {
-  std::atomic<std::int64_t> next_row{0};
-  std::atomic<bool> stop{false};
-  std::mutex mutex;   // guards the rest
-  std::condition_variable changed;
-  int running = 0;
-  std::exception_ptr error;
-};
-
-// Joins the workers however the scope is left.
-class Workers {
- public:
-  explicit Workers(Shared& shared) : shared_(shared) {}
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-  ~Workers() {
-    shared_.stop = true;   // does nothing to workers that have ended
-    for (std::thread& thread : threads_) thread.join();
-  }
-
-  template <class Work>
-  void start(const Work& work) {
-    threads_.emplace_back([this, &work] {
-      std::exception_ptr error;
-      try {
-        work();
-      } catch (...) {
-        error = std::current_exception();
-        shared_.stop = true;
-      }
-      const std::lock_guard lock(shared_.mutex);
-      if (error && !shared_.error) shared_.error = error;
-      --shared_.running;
-      shared_.changed.notify_all();
-    });
-  }
-
- private:
-  Shared& shared_;
-  std::vector<std::thread> threads_;
-};
-
-// Calls a function that make_worker() returns, one for each thread, for every row; the calling thread watches.
+// Calls a function that make_worker(stop) returns, one for each thread, for every row.
 template <class MakeWorker>
 void for_every_row(std::int64_t rows, int threads, const KeepGoing& keep_going, const MakeWorker& make_worker) {
   // Rows taken at a time: few enough to share the work evenly, many enough to seldom meet at the counter.
   const std::int64_t block = std::clamp<std::int64_t>(rows / (std::int64_t{8} * threads), 1, 256);
   const std::int64_t workers_needed = std::min<std::int64_t>(threads, (rows + block - 1) / block);
-  Shared shared;
-  const auto work = [&] {
-    auto worker = make_worker(shared.stop);
+  std::atomic<std::int64_t> next_row{0};
+  run_workers(static_cast<int>(workers_needed), keep_going, [&](int, const StopFlag& stop) {
+    auto worker = make_worker(stop);
     for (;;) {
-      const std::int64_t begin = shared.next_row.fetch_add(block, std::memory_order_relaxed);
+      const std::int64_t begin = next_row.fetch_add(block, std::memory_order_relaxed);
       for (std::int64_t row = begin; row < std::min(begin + block, rows); ++row) {
-        if (shared.stop.load(std::memory_order_relaxed)) return;
+        if (stop.load(std::memory_order_relaxed)) return;
         worker(row);
       }
       if (begin + block >= rows) return;
     }
-  };
-  bool stopped = false;
-  {
-    Workers workers(shared);
-    shared.running = static_cast<int>(workers_needed);   // before there is anyone to count it down
-    for (std::int64_t i = 0; i < workers_needed; ++i) workers.start(work);
-    std::unique_lock lock(shared.mutex);
-    const auto done = [&shared] { return shared.running == 0; };
-    while (!stopped && !shared.changed.wait_for(lock, std::chrono::milliseconds(100), done)) {
-      lock.unlock();   // the caller may take its time
-      stopped = !keep_going();
-      lock.lock();
-    }
-  }
-  if (shared.error) std::rethrow_exception(shared.error);
-  if (stopped) throw StateError("the call must run to its end, got a stop before it");
+  });
 }
 
 // A subtree or a leaf that the search has not opened, named as in Tree::children.
@@ -161,7 +84,7 @@ bool is_worse(const Branch& a, const Branch& b) {
 
 class BestFirst {
  public:
-  BestFirst(const TreeModel& model, const std::atomic<bool>& stop) : model_(model), stop_(stop) {}
+  BestFirst(const TreeModel& model, const StopFlag& stop) : model_(model), stop_(stop) {}
 
   void search(const float* hidden, std::span<std::int32_t> ids, std::span<double> log_probabilities) {
     branches_.assign(1, {0.0, static_cast<std::int32_t>(index(model_.tree->root()))});
@@ -190,7 +113,7 @@ class BestFirst {
   }
 
   const TreeModel& model_;
-  const std::atomic<bool>& stop_;
+  const StopFlag& stop_;
   std::vector<Branch> branches_;
 };
 
@@ -210,7 +133,7 @@ void tree_log_likelihood(const TreeModel& model, FloatRows hidden, std::span<con
                        std::to_string(target));
     }
   }
-  for_every_row(hidden.rows, threads, keep_going, [&](const std::atomic<bool>&) {
+  for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag&) {
     return [&](std::int64_t row) {
       check_finite(hidden, row);
       const auto target = static_cast<std::size_t>(targets[static_cast<std::size_t>(row)]);
@@ -235,7 +158,7 @@ void tree_top_k(const TreeModel& model, FloatRows hidden, std::int64_t k, std::s
   const auto entries = static_cast<std::size_t>(hidden.rows * k);
   if (ids.size() != entries || log_probabilities.size() != entries)
     throw ValueError("ids and log_probabilities must have k entries for each row of hidden");
-  for_every_row(hidden.rows, threads, keep_going, [&](const std::atomic<bool>& stop) {
+  for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag& stop) {
     return [&, search = BestFirst(model, stop)](std::int64_t row) mutable {
       check_finite(hidden, row);
       const auto begin = static_cast<std::size_t>(row * k);

@@ -19,7 +19,7 @@ from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.models import CBOW, SkipGram
-from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, RMSProp, Schedule
+from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, OptimizerState, RMSProp, Schedule
 from hogvec.samplers import (
     HardOf,
     InBatchSampler,
@@ -62,6 +62,8 @@ __all__ = [
     "NegativeSampling",
     "Neighbor",
     "OneVsAll",
+    "Optimizer",
+    "OptimizerState",
     "Progress",
     "RMSProp",
     "Sample",

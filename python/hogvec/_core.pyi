@@ -226,3 +226,78 @@ def format_word2vec_rows(
     *,
     binary: bool,
 ) -> bytes: ...
+
+class LayerModel:
+    def __init__(
+        self,
+        weights: npt.NDArray[np.float32],
+        bias: npt.NDArray[np.float32] | None,
+        temperature: float = ...,
+        normalize: bool = ...,
+    ) -> None: ...
+
+class LayerCandidates:
+    def __init__(
+        self,
+        *,
+        softmax: bool,
+        positive: str = ...,
+        independent: bool = ...,
+        label_smoothing: float = ...,
+        num_draws: float = ...,
+        shared_rows: npt.NDArray[np.int32] | None = ...,
+        shared_weights: npt.NDArray[np.float32] | None = ...,
+        shared_log_q: npt.NDArray[np.float64] | None = ...,
+        targets: npt.NDArray[np.int64] | None = ...,
+        per_example: int = ...,
+        target_log_q: npt.NDArray[np.float64] | None = ...,
+        mask_hits: bool = ...,
+        hard_of: int = ...,
+        own_offsets: npt.NDArray[np.int64] | None = ...,
+        own_rows: npt.NDArray[np.int64] | None = ...,
+        own_labels: npt.NDArray[np.float32] | None = ...,
+    ) -> None: ...
+
+def output_gradients(
+    model: LayerModel,
+    hidden: npt.NDArray[np.float32],
+    candidates: LayerCandidates,
+    example_weights: npt.NDArray[np.float32] | None,
+    threads: int,
+    instruction_set: str = ...,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float32],
+    npt.NDArray[np.float32] | None,
+]: ...
+def apply_gradients(
+    values: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.int64],
+    row_gradients: npt.NDArray[np.float32],
+    optimizer: Optimizer,
+    first: npt.NDArray[np.float32] | None,
+    second: npt.NDArray[np.float32] | None,
+    steps: npt.NDArray[np.uint32] | None,
+    learning_rate: float,
+    step: int,
+    threads: int,
+) -> None: ...
+def output_log_likelihood(
+    model: LayerModel,
+    hidden: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.int64],
+    per_example: int,
+    log_offsets: npt.NDArray[np.float64] | None,
+    sigmoid: bool,
+    threads: int,
+) -> npt.NDArray[np.float64]: ...
+def output_top_k(
+    model: LayerModel,
+    hidden: npt.NDArray[np.float32],
+    k: int,
+    log_offsets: npt.NDArray[np.float64] | None,
+    sigmoid: bool,
+    threads: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]: ...

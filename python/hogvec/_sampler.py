@@ -289,6 +289,12 @@ class Sampler(ABC):
         """Return the probabilities of all ids in a single `_draw`: others only where they are an estimate."""
         return self._probabilities(None)
 
+    def _before_batch(self, targets: NDArray[np.int64]) -> None:  # noqa: B027  most learn nothing
+        """Take the targets of a batch before its draws; there is at least one."""
+
+    def _after_batch(self, targets: NDArray[np.int64]) -> None:  # noqa: B027
+        """Take the targets of a batch after its draws."""
+
     def _locks(self) -> tuple[AbstractContextManager[Any], ...]:
         """Return what must be held while the sampler is read: nothing for one that never changes."""
         return ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
-from hogvec._loss import Loss, TopK, number_of_threads
+from hogvec._class_softmax import class_gradients, class_log_likelihood, class_top_k
+from hogvec._loss import Gradients, Loss, TopK, check_targets, number_of_threads, run
 from hogvec._sampler import check_bool
 from hogvec._validate import check_choice, check_float, check_ids, check_int
 from hogvec.class_tree import ClassTree
@@ -67,6 +68,23 @@ class NegativeSampling(Loss):
         check_float("power", self.power)
         check_sampler(self.sampler)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
+
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
+        return _core.LayerCandidates(
+            softmax=False,
+            independent=self.multi_label == "independent",
+            shared_rows=drawn.ids,
+            shared_weights=drawn.weights,
+            targets=targets,
+            per_example=columns,
+            hard_of=drawn.hard_of,
+        )
+
+    def _log_offsets(self, num_outputs: int) -> NDArray[np.float64] | None:
+        return log_probabilities(given_sampler(self.sampler, num_outputs))  # k is the same for all
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         return _core.Objective.negative_sampling(noise_weights(self.sampler, counts, self.power), self.negatives)
@@ -131,6 +149,22 @@ class NCE(Loss):
         check_float("log_z", self.log_z)
         check_bool("remove_accidental_hits", self.remove_accidental_hits)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
+
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
+        return _core.LayerCandidates(
+            softmax=False,
+            independent=self.multi_label == "independent",
+            shared_rows=drawn.ids,
+            shared_weights=drawn.weights,
+            shared_log_q=drawn.log_q + self.log_z,
+            targets=targets,
+            per_example=columns,
+            target_log_q=drawn.checked_target_log_q() + self.log_z,
+            mask_hits=self.remove_accidental_hits,
+        )
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         weights = noise_weights(self.sampler, counts, power=1.0)
@@ -236,6 +270,37 @@ class SampledSoftmax(Loss):
         """Whether draws that equal a target are left out."""
         return self.positive != "importance" if self.remove_accidental_hits is None else self.remove_accidental_hits
 
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        if self.positive == "refined" and columns > 1 and self.multi_label == "split":
+            raise ValueError(
+                f'targets must have one column with positive="refined" and multi_label="split", got {columns}'
+            )
+        drawn = draw(self.sampler, self.num_sampled, targets, num_outputs, seed, unique=self.unique)
+        # The target's own score is corrected, or its probability is needed, or neither.
+        target_log_q = None if self.positive == "importance" else drawn.target_log_q
+        if self.positive != "refined":
+            drawn.checked_target_log_q()
+        return _core.LayerCandidates(
+            softmax=True,
+            positive=self.positive,
+            independent=self.multi_label == "independent",
+            label_smoothing=self.label_smoothing,
+            num_draws=0.0 if drawn.unique else float(drawn.num_tries),
+            shared_rows=drawn.ids,
+            shared_weights=drawn.weights,
+            shared_log_q=drawn.log_q,
+            targets=targets,
+            per_example=columns,
+            target_log_q=target_log_q,
+            mask_hits=self.removes_hits,
+            hard_of=drawn.hard_of,
+        )
+
+    def _model(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> _core.LayerModel:
+        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
+
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         raise TypeError(f"a trainer does not take this loss, got {self!r}")
 
@@ -272,6 +337,20 @@ class Softmax(Loss):
     def __post_init__(self) -> None:
         check_softmax(self)
 
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        return _core.LayerCandidates(
+            softmax=True,
+            independent=self.multi_label == "independent",
+            label_smoothing=self.label_smoothing,
+            targets=targets,
+            per_example=columns,
+        )
+
+    def _model(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> _core.LayerModel:
+        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
+
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         raise TypeError(f"a trainer does not take this loss, got {self!r}")
 
@@ -292,6 +371,15 @@ class OneVsAll(Loss):
     OneVsAll()
     """
 
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        return _core.LayerCandidates(softmax=False, independent=True, targets=targets, per_example=columns)
+
+    @property
+    def _is_sigmoid(self) -> bool:
+        return True
+
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         raise TypeError(f"a trainer does not take this loss, got {self!r}")
 
@@ -310,6 +398,89 @@ def check_sampler(sampler: object) -> None:
         raise TypeError(f"sampler must be a Sampler, got {sampler!r}")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """The draws of a mini-batch as candidates: distinct ids, equal draws being one of a higher weight."""
+
+    ids: NDArray[np.int32]
+    weights: NDArray[np.float32] | None
+    log_q: NDArray[np.float64]
+    num_tries: int
+    unique: bool
+    targets: NDArray[np.int64]
+    target_log_q: NDArray[np.float64]
+    hard_of: int = 1
+
+    def checked_target_log_q(self) -> NDArray[np.float64]:
+        """Return `target_log_q`; ValueError if a target is never drawn."""
+        never = np.isneginf(self.target_log_q)
+        if never.any():
+            raise ValueError(
+                f"sampler must draw every target, got probability 0 for id {self.targets[int(never.argmax())]}"
+            )
+        return self.target_log_q
+
+
+def given_sampler(sampler: Sampler | None, num_outputs: int) -> Sampler:
+    """Return the sampler; ValueError if there is none, or it is for another number of outputs."""
+    if sampler is None:
+        raise ValueError("sampler must be given outside a trainer, got None")
+    if sampler.num_classes != num_outputs:
+        raise ValueError(f"sampler must have as many ids as weights has rows, {num_outputs}, got {sampler.num_classes}")
+    return sampler
+
+
+def draw(
+    sampler: Sampler | None,
+    n: int | None,
+    targets: NDArray[np.int64],
+    num_outputs: int,
+    seed: int,
+    *,
+    unique: bool = False,
+) -> Drawn:
+    """Draw for a mini-batch; None takes all targets of the batch."""
+    sampler = given_sampler(sampler, num_outputs)
+    hard_of = sampler.m if isinstance(sampler, HardOf) else 1
+    unique = unique or hard_of > 1  # an example chooses among its draws: each must be there once
+    if targets.size > 0:
+        sampler._before_batch(targets)
+    if n is None:
+        ids, num_tries, unique = targets.astype(np.int32), targets.size, False
+    else:
+        sample = sampler.sample(n * hard_of, unique=unique, seed=seed)
+        ids, num_tries = sample.ids, sample.num_tries
+    weights = None
+    if not unique:
+        ids, times = np.unique(ids, return_counts=True)
+        weights = times.astype(np.float32)
+    if num_tries == 0:  # an empty batch that is its own sample
+        none = np.empty(0)
+        return Drawn(
+            ids=ids, weights=weights, log_q=none, num_tries=0, unique=unique, targets=targets, target_log_q=none
+        )
+    drawn = Drawn(
+        ids=np.ascontiguousarray(ids),
+        weights=weights,
+        log_q=sampler.log_expected_count(ids, num_tries, unique=unique),
+        num_tries=num_tries,
+        unique=unique,
+        targets=targets,
+        target_log_q=sampler.log_expected_count(targets, num_tries, unique=unique),
+        hard_of=hard_of,
+    )
+    if targets.size > 0:
+        sampler._after_batch(targets)
+    return drawn
+
+
+def log_probabilities(sampler: Sampler) -> NDArray[np.float64]:
+    """Return ln q of every output, a number far below all others where q is 0."""
+    with np.errstate(divide="ignore"):
+        logs: NDArray[np.float64] = np.maximum(np.log(sampler.probability()), -3e38)
+    return logs
+
+
 def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
     """Return weights of a trainer's noise, (V,): those of the sampler as it is now, else counts ** power."""
     if sampler is None:
@@ -323,49 +494,56 @@ def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: flo
 
 @dataclass(frozen=True, kw_only=True)
 class HierarchicalSoftmax(Loss):
-    """Predict the target's path through a binary tree of the outputs, one yes-or-no question per inner node.
+    """Predict the target's path through a tree of the outputs.
 
-    A full probability model over the outputs at the cost of one path, about log2 of the number of outputs: the
-    probabilities of all outputs sum to 1. The output table holds the inner nodes.
+    A full probability model over the outputs at the cost of one path: the probabilities of all outputs sum to 1. With a
+    binary tree a path is about log2 of the number of outputs yes-or-no questions, one per inner node, and the output
+    table holds the inner nodes. With a `ClassTree` it is two softmaxes, over the classes and over the outputs of the
+    target's class; the rows are the classes, then the outputs: output i is row ``num_classes + i``.
 
     Parameters
     ----------
-    tree : Tree, optional
-        A `HuffmanTree`, `BalancedTree` or `ArrayTree` with a leaf for each output. Default: in a trainer, the Huffman
-        tree of the corpus's counts; the methods need one.
+    tree : Tree or ClassTree, optional
+        A `HuffmanTree`, `BalancedTree`, `ArrayTree` or `ClassTree` with a leaf for each output. Default: in a trainer,
+        the Huffman tree of the corpus's counts; the methods need one.
+    multi_label : {"split", "independent"}, default "split"
+        The loss of an example is the mean over its targets, or their sum. For the methods.
 
     Raises
     ------
-    TypeError
-        If the tree is none of these. A `ClassTree` is for a softmax of two levels, which is not trained yet.
+    TypeError, ValueError
+        If a parameter is of the wrong kind or none of the choices.
 
     References
     ----------
     F. Morin and Y. Bengio, "Hierarchical probabilistic neural network language model", AISTATS 2005; with Huffman's
-    tree: T. Mikolov et al., arXiv:1310.4546.
+    tree: T. Mikolov et al., arXiv:1310.4546; in classes: J. Goodman, "Classes for fast maximum entropy training",
+    ICASSP 2001.
 
     Examples
     --------
     >>> from hogvec import BalancedTree
-    >>> HierarchicalSoftmax(tree=BalancedTree(1000))
-    HierarchicalSoftmax(tree=BalancedTree(1000))
+    >>> loss = HierarchicalSoftmax(tree=BalancedTree(4))
+    >>> hidden, weights = np.ones((1, 2), np.float32), np.zeros((3, 2), np.float32)
+    >>> np.exp(loss.log_likelihood(hidden, [3], weights))   # two fair coins
+    array([0.25])
     """
 
-    tree: Tree | None = None
+    tree: Tree | ClassTree | None = None
     multi_label: str = "split"
 
     def __post_init__(self) -> None:
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
-        if isinstance(self.tree, ClassTree):
+        if self.tree is not None and not isinstance(self.tree, (Tree, ClassTree)):
             raise TypeError(
-                "tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, "
-                f"got {self.tree!r}"
+                f"tree must be a HuffmanTree, a BalancedTree, an ArrayTree or a ClassTree, got {self.tree!r:.80}"
             )
-        if self.tree is not None and not isinstance(self.tree, Tree):
-            raise TypeError(f"tree must be a HuffmanTree, a BalancedTree or an ArrayTree, got {self.tree!r:.80}")
 
     def __repr__(self) -> str:
-        return "HierarchicalSoftmax()" if self.tree is None else f"HierarchicalSoftmax(tree={self.tree!r})"
+        shown = [] if self.tree is None else [f"tree={self.tree!r}"]
+        if self.multi_label != "split":
+            shown.append(f"multi_label={self.multi_label!r}")
+        return f"HierarchicalSoftmax({', '.join(shown)})"
 
     def log_likelihood(
         self,
@@ -376,47 +554,16 @@ class HierarchicalSoftmax(Loss):
         *,
         threads: int | None = None,
     ) -> NDArray[np.float64]:
-        """Return ln P(target | hidden vector): exact, and normalised over all outputs.
-
-        The buffers are used in place, whatever their row stride; scores and sums are in double precision.
-
-        Parameters
-        ----------
-        hidden : ndarray of float32, shape (B, dim)
-            Finite; B may be 0.
-        targets : array_like of int, shape (B,)
-            Outputs: numbers of [0, tree.num_leaves).
-        weights : ndarray of float32, shape (tree.num_inner, dim)
-            The rows of the inner nodes: a trainer's output table.
-        bias : ndarray of float32, shape (tree.num_inner,), optional
-            Default: none.
-        threads : int, optional
-            1 to 1024. Default: the cores that this process may use.
-
-        Returns
-        -------
-        ndarray of float64, shape (B,)
-
-        Raises
-        ------
-        TypeError
-            If a buffer is no NumPy array of float32, or targets or threads are no integers.
-        ValueError
-            If the loss has no tree, shapes do not agree, a last axis is not contiguous, or something is not finite.
-        IndexError
-            If a target is no leaf.
-
-        Examples
-        --------
-        >>> from hogvec import BalancedTree
-        >>> loss = HierarchicalSoftmax(tree=BalancedTree(4))
-        >>> hidden, weights = np.ones((1, 2), np.float32), np.zeros((3, 2), np.float32)
-        >>> np.exp(loss.log_likelihood(hidden, [3], weights))   # two fair coins
-        array([0.25])
-        """
-        tree = self._given_tree()
-        checked = np.ascontiguousarray(check_ids("targets", targets, tree.num_leaves), dtype=np.int64)
-        return tree._core_tree.log_likelihood(hidden, checked, weights, bias, number_of_threads(threads))
+        """Return ln P(target | hidden vector): exact, and normalised over all outputs; see `Loss.log_likelihood`."""
+        tree = self._given_tree(weights)
+        ids, columns = check_targets(targets, hidden)
+        check_ids("targets", ids, tree.num_leaves)
+        repeated = repeat_rows(hidden, columns)
+        if isinstance(tree, ClassTree):
+            values = class_log_likelihood(tree, repeated, ids, weights, bias, number_of_threads(threads))
+        else:
+            values = tree._core_tree.log_likelihood(repeated, ids, weights, bias, number_of_threads(threads))
+        return values if columns == 1 else np.asarray(values.reshape(-1, columns).mean(axis=1))
 
     def top_k(
         self,
@@ -427,26 +574,10 @@ class HierarchicalSoftmax(Loss):
         *,
         threads: int | None = None,
     ) -> TopK:
-        """Return the k most probable outputs of every hidden vector: exact, by best-first search.
+        """Return the k most probable outputs of every hidden vector, exactly; see `Loss.top_k`.
 
-        The search opens the most probable subtree next, so that outputs come out in order. It scores few nodes where
-        the model is sure of itself, and up to all of them where it is not.
-
-        Parameters
-        ----------
-        hidden, weights, bias, threads
-            As in `log_likelihood`.
-        k : int
-            1 to tree.num_leaves.
-
-        Returns
-        -------
-        TopK
-
-        Raises
-        ------
-        TypeError, ValueError
-            As in `log_likelihood`, and if k is outside its range.
+        In a binary tree by best-first search: the most probable subtree is opened next, so that outputs come out in
+        order. That scores few nodes where the model is sure of itself, and up to all of them where it is not.
 
         Examples
         --------
@@ -456,17 +587,58 @@ class HierarchicalSoftmax(Loss):
         >>> loss.top_k(np.ones((1, 1), np.float32), weights, None, 2).ids
         array([[2, 0]], dtype=int32)
         """
-        tree = self._given_tree()
+        tree = self._given_tree(weights)
         k = check_int("k", k, minimum=1, maximum=tree.num_leaves)
-        ids, log_probabilities = tree._core_tree.top_k(hidden, weights, bias, k, number_of_threads(threads))
-        return TopK(ids=ids, log_probabilities=log_probabilities)
+        if isinstance(tree, ClassTree):
+            return class_top_k(tree, hidden, weights, bias, k, number_of_threads(threads))
+        ids, values = tree._core_tree.top_k(hidden, weights, bias, k, number_of_threads(threads))
+        return TopK(ids=ids, log_probabilities=values)
 
-    def _given_tree(self) -> Tree:
+    def _gradients(
+        self,
+        hidden: NDArray[np.float32],
+        targets: NDArray[np.int64],
+        columns: int,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        seed: int,
+        example_weights: NDArray[np.float32] | None,
+        threads: int,
+    ) -> Gradients:
+        tree = self._given_tree(weights)
+        check_ids("targets", targets, tree.num_leaves)
+        # Each target is an example of its own.
+        repeated = repeat_rows(hidden, columns)
+        share = repeat_weights(example_weights, columns, len(repeated), self.multi_label)
+        if isinstance(tree, ClassTree):
+            parts = class_gradients(tree, repeated, targets, weights, bias, share, threads)
+        else:
+            parts = run(_core.LayerModel(weights, bias), repeated, path_candidates(tree, targets), share, threads)
+        if columns == 1:
+            return parts
+        return replace(
+            parts,
+            loss=parts.loss.reshape(-1, columns).sum(axis=1),
+            hidden_gradient=parts.hidden_gradient.reshape(-1, columns, hidden.shape[1]).sum(axis=1),
+        )
+
+    def _candidates(
+        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
+    ) -> _core.LayerCandidates:
+        raise NotImplementedError  # paths are an example's own: `_gradients` takes them
+
+    def _given_tree(self, weights: NDArray[np.float32]) -> Tree | ClassTree:
         if self.tree is None:
             raise ValueError("tree must be given outside a trainer, got None: HierarchicalSoftmax(tree=...)")
+        if isinstance(self.tree, ClassTree):
+            rows = self.tree.num_classes + self.tree.num_leaves
+            if np.shape(weights)[:1] != (rows,):
+                raise ValueError(
+                    f"weights must have a row for each class and each output, {rows}, got shape {np.shape(weights)}"
+                )
         return self.tree
 
-    def _tree_for(self, num_outputs: int) -> Tree | None:
+    def _tree_for(self, num_outputs: int) -> Tree | ClassTree | None:
         """Return the tree, if one is given: it must have a leaf for each output."""
         if self.tree is not None and self.tree.num_leaves != num_outputs:
             raise ValueError(
@@ -476,8 +648,44 @@ class HierarchicalSoftmax(Loss):
 
     def _output_rows(self, num_outputs: int) -> int:
         tree = self._tree_for(num_outputs)
+        if isinstance(tree, ClassTree):
+            return tree.num_classes + tree.num_leaves
         return num_outputs - 1 if tree is None else tree.num_inner
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         tree = self._tree_for(len(counts)) or HuffmanTree(counts)
+        if isinstance(tree, ClassTree):
+            raise TypeError(f"a trainer does not take a ClassTree, got {tree!r}")
         return _core.Objective.hierarchical_softmax(tree._core_tree)
+
+
+def repeat_rows(hidden: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """Return each row so many times: the buffer itself for one."""
+    return hidden if times == 1 or not isinstance(hidden, np.ndarray) else np.repeat(hidden, times, axis=0)
+
+
+def repeat_weights(
+    example_weights: NDArray[np.float32] | None, columns: int, count: int, multi_label: str
+) -> NDArray[np.float32] | None:
+    """Return weights of examples that stand once for each of their targets."""
+    if columns == 1:
+        return example_weights
+    each = 1.0 / columns if multi_label == "split" else 1.0
+    if example_weights is None:
+        return np.full(count, each, dtype=np.float32)
+    return np.repeat(example_weights * np.float32(each), columns)
+
+
+def path_candidates(tree: Tree, targets: NDArray[np.int64]) -> _core.LayerCandidates:
+    """Return the inner nodes on the paths to the targets, with label 1 for turn 0."""
+    begins = tree.offsets[targets]
+    sizes = tree.offsets[targets + 1] - begins
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    entries = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], sizes)
+    return _core.LayerCandidates(
+        softmax=False,
+        shared_rows=np.empty(0, dtype=np.int32),
+        own_offsets=offsets,
+        own_rows=tree.points[entries].astype(np.int64),
+        own_labels=(1 - tree.codes[entries]).astype(np.float32),
+    )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hogvec import _core
 from hogvec._validate import check_choice, check_float
 
-__all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Optimizer", "RMSProp", "Schedule"]
+if TYPE_CHECKING:
+    from hogvec._loss import Gradients
+
+__all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Optimizer", "OptimizerState", "RMSProp", "Schedule"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +69,131 @@ def check_schedule(schedule: object) -> None:
         raise TypeError(f"schedule must be a Schedule, got {schedule!r}")
 
 
+class Optimizer(ABC):
+    """How a gradient changes a row. Base of all optimizers; not made itself."""
+
+    learning_rate: float | None
+    schedule: Schedule
+
+    def start(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None = None) -> OptimizerState:
+        """Return the state for steps on arrays of one's own, zero at first; for `Loss.step`.
+
+        Parameters
+        ----------
+        weights : ndarray of float32, shape (V, dim)
+        bias : ndarray of float32, shape (V,), optional
+
+        Returns
+        -------
+        OptimizerState
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the arrays are none, or the optimizer has no learning rate.
+
+        Examples
+        --------
+        >>> state = Adam(learning_rate=0.001).start(np.zeros((5, 2), np.float32))
+        >>> sorted(state.arrays)
+        ['weights_first_moment', 'weights_second_moment', 'weights_steps']
+        """
+        return OptimizerState(self, weights, bias)
+
+    @abstractmethod
+    def _settings(self) -> _core.Optimizer:
+        """Return what the core knows of it."""
+
+    @abstractmethod
+    def _state_names(self) -> dict[str, str]:
+        """Return the names of what it keeps, by the core's."""
+
+
+class OptimizerState:
+    """What an optimizer keeps between the steps on a pair of arrays. Made by `Optimizer.start`.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    learning_rate : float
+        Of the next step; may be changed.
+    num_steps : int
+        Taken so far.
+    arrays : dict of str to ndarray
+        Averages, sums and counts by names such as "weights_velocity" and "bias_velocity": live and writable, of the
+        shape of the array they are kept for, or one number for each row. "weights_steps" counts the updates of each
+        row (uint32).
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, weights: NDArray[np.float32], bias: NDArray[np.float32] | None = None
+    ) -> None:
+        if optimizer.learning_rate is None:
+            raise ValueError(f"learning_rate must be given outside a trainer, got {optimizer!r}")
+        self.optimizer = optimizer
+        self.learning_rate = optimizer.learning_rate
+        self.num_steps = 0
+        self._shapes = {"weights": np.shape(weights)}
+        if bias is not None:
+            self._shapes["bias"] = np.shape(bias)
+        for (name, shape), axes in zip(self._shapes.items(), (2, 1), strict=False):
+            if len(shape) != axes:
+                raise ValueError(f"{name} must have {axes} ax{'e' if axes == 2 else 'i'}s, got shape {shape}")
+        one_sum = isinstance(optimizer, AdaGrad) and optimizer.per_row
+        self.arrays: dict[str, NDArray[Any]] = {}
+        for name, shape in self._shapes.items():
+            for part, kept in optimizer._state_names().items():
+                per_row = part == "steps" or (part == "second" and one_sum)
+                kind = np.uint32 if part == "steps" else np.float32
+                self.arrays[f"{name}_{kept}"] = np.zeros(shape[:1] if per_row else shape, dtype=kind)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self._shapes.items())
+        return f"<state of {self.optimizer!r} for {shapes} after {self.num_steps} steps>"
+
+    def check(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> None:
+        """Raise ValueError unless the arrays have the shapes that the state was made for."""
+        got = {"weights": np.shape(weights)} | ({} if bias is None else {"bias": np.shape(bias)})
+        if got != self._shapes:
+            raise ValueError(f"the optimizer's state must be for arrays of these shapes, {got}, got {self._shapes}")
+
+    def _apply(
+        self,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32] | None,
+        gradients: Gradients,
+        learning_rate: float,
+        threads: int,
+    ) -> None:
+        """Take a step; the arrays are checked."""
+        names = self.optimizer._state_names()
+        settings = self.optimizer._settings()
+        self.num_steps += 1
+        for name, values, gradient in (
+            ("weights", weights, gradients.row_gradient),
+            ("bias", bias, gradients.bias_gradient),
+        ):
+            if values is None or gradient is None:
+                continue
+            first, second, steps = (
+                self.arrays[f"{name}_{names[part]}"] if part in names else None for part in ("first", "second", "steps")
+            )
+            _core.apply_gradients(
+                values,
+                gradients.rows,
+                gradient,
+                settings,
+                first,
+                second,
+                steps,
+                learning_rate=learning_rate,
+                step=self.num_steps % 2**32,
+                threads=threads,
+            )
+
+
 @dataclass(frozen=True, kw_only=True)
-class SGD:
+class SGD(Optimizer):
     """Stochastic gradient descent: w -= a g.
 
     Parameters
@@ -99,7 +230,7 @@ class SGD:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Momentum:
+class Momentum(Optimizer):
     """Descent along an average of the gradients of a row, taken over the groups that touch it.
 
     Parameters
@@ -155,7 +286,7 @@ class Momentum:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RMSProp:
+class RMSProp(Optimizer):
     """Steps divided by a moving root mean square: s = b s + (1 - b) g^2, w -= a g / (sqrt(s) + e), element by element.
 
     Parameters
@@ -203,7 +334,7 @@ class RMSProp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaGrad:
+class AdaGrad(Optimizer):
     """Steps divided by the root of all squares so far: s += g^2, w -= a g / (sqrt(s) + e).
 
     Rows that are seldom trained keep large steps.
@@ -257,7 +388,7 @@ class AdaGrad:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam:
+class Adam(Optimizer):
     """Moving averages of gradients and of their squares, corrected for starting at zero.
 
     m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, w -= a m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e), element by
@@ -314,6 +445,3 @@ class Adam:
 
     def _state_names(self) -> dict[str, str]:
         return {"first": "first_moment", "second": "second_moment", "steps": "steps"}
-
-
-Optimizer = SGD | Momentum | RMSProp | AdaGrad | Adam

@@ -461,6 +461,9 @@ class LearnedUnigramSampler(Sampler):
         probability: NDArray[np.float64] = choose(self._tree.weights, ids) / self._tree.total
         return probability
 
+    def _after_batch(self, targets: NDArray[np.int64]) -> None:
+        self.update(targets)
+
     def _locks(self) -> tuple[AbstractContextManager[Any], ...]:
         return (self._lock,)
 
@@ -628,6 +631,9 @@ class InBatchSampler(Sampler):
         if self._batch.size == 0:
             raise RuntimeError("sample draws from the latest batch, and there is none: call update first")
 
+    def _before_batch(self, targets: NDArray[np.int64]) -> None:
+        self.update(targets)
+
     def _locks(self) -> tuple[AbstractContextManager[Any], ...]:
         return (self._lock,)
 
@@ -741,6 +747,14 @@ class MixtureSampler(Sampler):
             mixed += share * part
         return mixed
 
+    def _before_batch(self, targets: NDArray[np.int64]) -> None:
+        for sampler in self._samplers:
+            sampler._before_batch(targets)
+
+    def _after_batch(self, targets: NDArray[np.int64]) -> None:
+        for sampler in self._samplers:
+            sampler._after_batch(targets)
+
     def _locks(self) -> tuple[AbstractContextManager[Any], ...]:
         return tuple(lock for sampler in self._samplers for lock in sampler._locks())
 
@@ -817,6 +831,12 @@ class HardOf(Sampler):
 
     def _draw_distinct(self, n: int, seed: int) -> tuple[NDArray[np.int32], int]:
         return self._sampler._draw_distinct(n, seed)
+
+    def _before_batch(self, targets: NDArray[np.int64]) -> None:
+        self._sampler._before_batch(targets)
+
+    def _after_batch(self, targets: NDArray[np.int64]) -> None:
+        self._sampler._after_batch(targets)
 
     def _locks(self) -> tuple[AbstractContextManager[Any], ...]:
         return self._sampler._locks()

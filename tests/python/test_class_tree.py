@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hogvec import ClassTree, HierarchicalSoftmax, SkipGram, Trainer
+from hogvec import ClassTree, SkipGram, Trainer
 from hogvec.reference import class_log_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,12 +144,6 @@ def test_the_classes_asked_for_are_checked() -> None:
             tree.members_of(class_id)
 
 
-def test_classes_are_not_trained_yet_and_say_so() -> None:
-    tree = ClassTree([3, 2, 1])
-    message = (
-        "^tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, got ClassTree"
-    )
-    with pytest.raises(TypeError, match=message):
-        HierarchicalSoftmax(tree=tree)  # type: ignore[arg-type]
+def test_a_tree_is_no_loss() -> None:
     with pytest.raises(TypeError, match=r"^loss must be a .*, got ClassTree\(<3 ids in 2 classes>\)$"):
-        Trainer(SkipGram(), tree)  # type: ignore[arg-type]
+        Trainer(SkipGram(), ClassTree([3, 2, 1]))  # type: ignore[arg-type]

@@ -256,7 +256,8 @@ def test_buffers_are_checked(method: str, changes: dict[str, Any], error: type[E
         ([0, 4], IndexError, "targets must be at least 0 and below 4, got 4"),
         ([-1, 0], IndexError, "targets must be at least 0 and below 4, got -1"),
         ([0.0, 1.0], TypeError, "targets must be integers, got dtype float64"),
-        ([[0, 1]], ValueError, "targets must have one axis, got 2"),
+        ([[0, 1]], ValueError, "targets must have an entry for each row of hidden, 2, got 1"),
+        ([[[0], [1]]], ValueError, r"targets must have one axis or two, got shape \(1, 2, 1\)"),
         ([0], ValueError, "targets must have an entry for each row of hidden, 2, got 1"),
         ([], ValueError, "targets must have an entry for each row of hidden, 2, got 0"),
     ],
@@ -264,7 +265,7 @@ def test_buffers_are_checked(method: str, changes: dict[str, Any], error: type[E
 def test_targets_are_checked(targets: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^{message}$"):
         LOSS.log_likelihood(targets=targets, **GOOD)
-    core = LOSS._given_tree()._core_tree
+    core = LOSS.tree._core_tree
     with pytest.raises(IndexError, match=r"^targets must be at least 0 and below 4, got -7$"):
         core.log_likelihood(GOOD["hidden"], np.array([0, -7]), GOOD["weights"], None, 1)
 
@@ -282,7 +283,7 @@ def test_the_number_of_outputs_is_checked(k: Any, error: type[Exception], messag
         LOSS.top_k(GOOD["hidden"], GOOD["weights"], GOOD["bias"], k)
     for number in (0, 5, -1):
         with pytest.raises(ValueError, match=rf"^k must be at .*, got {number}$"):
-            LOSS._given_tree()._core_tree.top_k(GOOD["hidden"], GOOD["weights"], None, number, 1)
+            LOSS.tree._core_tree.top_k(GOOD["hidden"], GOOD["weights"], None, number, 1)
 
 
 # The loss as a value, and in trainers.
@@ -299,7 +300,9 @@ def test_a_loss_is_a_value_with_its_tree() -> None:
         loss.tree = None  # type: ignore[misc]
     with pytest.raises(TypeError):
         HierarchicalSoftmax(BalancedTree(5))  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"^tree must be a HuffmanTree, a BalancedTree or an ArrayTree, got \[1, 2\]$"):
+    with pytest.raises(
+        TypeError, match=r"^tree must be a HuffmanTree, a BalancedTree, an ArrayTree or a ClassTree, got \[1, 2\]$"
+    ):
         HierarchicalSoftmax(tree=[1, 2])  # type: ignore[arg-type]
 
 
@@ -332,7 +335,7 @@ def test_a_trainer_learns_who_stands_beside_whom(tree: Tree | None, threads: int
     found = alone.top_k(trainer.input_table, trainer.output_table, None, 1)
     assert found.ids.ravel().tolist() == [word ^ 1 for word in range(20)]
     assert np.exp(found.log_probabilities).min() > 0.8
-    total = np.exp(all_log_probabilities(alone._given_tree(), trainer.input_table, trainer.output_table)).sum(axis=1)
+    total = np.exp(all_log_probabilities(alone.tree, trainer.input_table, trainer.output_table)).sum(axis=1)
     np.testing.assert_allclose(total, 1.0, rtol=1e-10)
 
 

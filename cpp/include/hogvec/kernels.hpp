@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hogvec/batch.hpp"
+#include "hogvec/block_kernels.hpp"
 #include "hogvec/optimizer.hpp"
 #include "hogvec/table.hpp"
 
@@ -93,6 +94,7 @@ struct Kernels {
                          const TrainedTable& output, Scratch&, LossSum&);
   void (*sigmoid)(const float* x, float* y, long n);    // 1 / (1 + exp(-x))
   void (*softplus)(const float* x, float* y, long n);   // log(1 + exp(x))
+  BlockKernels blocks;
 };
 
 // Kernels of a named level, or nullptr when this build or this processor has none.

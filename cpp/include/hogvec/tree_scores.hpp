@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <span>
 
 #include "hogvec/table.hpp"
 #include "hogvec/tree.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 
@@ -18,9 +18,6 @@ struct TreeModel {
   FloatRows weights;             // (n_inner, dim)
   std::span<const float> bias;   // (n_inner,), or empty for none
 };
-
-// Asked a few times a second on the calling thread; false ends the call with a StateError. It may throw.
-using KeepGoing = std::function<bool()>;
 
 // result[b] = ln P(targets[b] | hidden row b). Throws ValueError for shapes that do not agree and numbers that are not
 // finite, IndexError for targets that are no leaves.

@@ -12,9 +12,10 @@ namespace {
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
 #include "train_groups.inl.hpp"
+#include "blocks.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"baseline", train_logistic, sigmoid, softplus};
+const Kernels kKernels = {"baseline", train_logistic, sigmoid, softplus, kBlockKernels};
 }   // namespace hogvec::baseline

@@ -14,11 +14,12 @@ namespace {
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
 #include "train_groups.inl.hpp"
+#include "blocks.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"neon", train_logistic, sigmoid, softplus};
+const Kernels kKernels = {"neon", train_logistic, sigmoid, softplus, kBlockKernels};
 }   // namespace hogvec::neon
 
 #endif

@@ -1,0 +1,132 @@
+// An output layer over buffers of the caller's: the loss of a mini-batch of hidden vectors and its exact gradients, for
+// every loss whose candidates are shared by the mini-batch, the example's own, or both. Nothing here draws: candidates
+// come with the logarithms of their expected counts.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hogvec/block_kernels.hpp"
+#include "hogvec/optimizer.hpp"
+#include "hogvec/output_link.hpp"
+#include "hogvec/output_panels.hpp"
+#include "hogvec/workers.hpp"
+
+namespace hogvec {
+
+// What B hidden vectors are scored against.
+struct LayerCandidates {
+  LinkSettings link;
+
+  // Shared by all: distinct rows, or all of them. A candidate of weight m counts as m equal ones.
+  bool all_rows = false;
+  std::span<const std::int32_t> shared_rows;   // (S,), empty when all_rows
+  std::span<const float> shared_weights;       // (S,), default 1
+  std::span<const double> shared_log_q;        // (S,), subtracted from scores, default 0
+
+  // The targets of each example, which are candidates of its own. Equal ones in a row are one.
+  std::span<const std::int64_t> targets;   // (B, per_example)
+  std::span<const double> target_log_q;    // (B, per_example), default 0
+  std::int64_t per_example = 1;
+  bool mask_hits = true;   // a shared candidate is none for the examples whose target it is
+
+  // Or own candidates as they are, when own_offsets is given: no targets and no hits then.
+  std::span<const std::int64_t> own_offsets;   // (B + 1,)
+  std::span<const std::int64_t> own_rows;
+  std::span<const float> own_labels;
+
+  // Of every so many shared candidates, in their order, an example keeps the one with the highest score.
+  std::int64_t hard_of = 1;
+};
+
+// Where gradients go: memory of the caller's.
+struct LayerGradients {
+  std::span<double> loss;    // (B,), times the example's weight
+  std::span<float> hidden;   // (B, dim)
+  std::span<float> rows;     // (T, dim), T as many as OutputLayer::rows()
+  std::span<float> bias;     // (T,), or empty
+};
+
+class OutputLayer {
+ public:
+  // Throws ValueError for shapes that do not agree or numbers that are not finite, IndexError for rows that are none.
+  // All that is referred to must outlive this. example_weights (B,), or empty for 1.
+  OutputLayer(const BlockKernels& kernels, const LayerModel& model, FloatRows hidden,
+              std::span<const float> example_weights, const LayerCandidates& candidates);
+  OutputLayer(const OutputLayer&) = delete;   // its parts refer to one another
+  OutputLayer& operator=(const OutputLayer&) = delete;
+
+  // The rows that have a gradient, ascending.
+  std::span<const std::int64_t> rows() const { return rows_; }
+
+  // Throws ValueError if scores are not finite, StateError if keep_going said no; the results are worthless then.
+  void gradients(const LayerGradients& results, int threads, const KeepGoing& keep_going);
+
+ private:
+  struct Worker;
+  struct Block;
+
+  void check() const;
+  void take_own();
+  void take_targets();
+  void find_rows();
+  void find_hits();
+  std::vector<float> shared_offsets() const;
+
+  bool keeps_scores() const { return candidates_.link.link == Link::kSoftmax || candidates_.hard_of > 1; }
+  template <class Phase>
+  void train_blocks(std::vector<Worker>& workers, std::int64_t block_size, const LayerGradients& results,
+                    const Phase& phase);
+  void score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop);
+  void mask_hits(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scores) const;
+  void keep_hardest(const Block& block, Worker& sums, Part examples);
+  void link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
+                     const LayerGradients& results);
+  void multiply_panels(const Block& block, Worker& worker, Part panels, const LayerGradients& results,
+                       const StopFlag& stop);
+  void add_own(const Block& block, Part slots, const LayerGradients& results) const;
+  void finish_hidden(const Block& block, const std::vector<Worker>& workers, Part examples,
+                     const LayerGradients& results) const;
+  void project_rows(Part slots, const LayerGradients& results) const;
+
+  const BlockKernels* kernels_;
+  LayerModel model_;
+  FloatRows hidden_;
+  std::span<const float> example_weights_;
+  LayerCandidates candidates_;
+
+  // Own candidates: example b's are entries [own_offsets_[b], own_offsets_[b + 1]).
+  std::vector<std::int64_t> own_offsets_, own_rows_, own_slots_;
+  std::vector<OwnCandidate> own_;
+
+  std::vector<std::int64_t> rows_;           // (T,): of shared and own candidates, ascending; a slot is an index
+  std::vector<std::int64_t> shared_slots_;   // (S,), empty when all_rows: the same
+  struct Hit {
+    std::int32_t example, candidate;
+  };
+  std::vector<Hit> hits_;                   // by panel, then by example
+  std::vector<std::int64_t> hits_before_;   // (panels + 1,)
+  std::vector<double> shared_count_;        // (B,): shared candidates that are not masked, with their weights
+
+  std::vector<float> offsets_;
+  CandidatePanels panels_;
+};
+
+// Rows of the caller's that an optimizer changes, and its state for them, in memory of the caller's.
+struct OptimizedRows {
+  float* values = nullptr;
+  std::int64_t stride = 0;   // floats between rows of values
+  std::int64_t rows = 0;
+  std::int64_t dim = 0;
+  float* first = nullptr;           // (rows, dim), as in TrainedTable; nullptr for what is not kept
+  float* second = nullptr;          // (rows, dim), or (rows,) for one sum a row
+  std::uint32_t* steps = nullptr;   // (rows,)
+};
+
+// Changes rows[i] by gradients[i], (T, dim). `step` counts the calls, from 1.
+void apply_gradients(const BlockKernels& kernels, const OptimizerSettings& settings, const OptimizedRows& table,
+                     std::span<const std::int64_t> rows, std::span<const float> gradients, float learning_rate,
+                     std::uint32_t step, int threads);
+
+}   // namespace hogvec

@@ -1,0 +1,26 @@
+// Threads for one call: they start, work and end within it, and the calling thread watches meanwhile.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+namespace hogvec {
+
+// Asked a few times a second on the calling thread; false ends the call. It may throw.
+using KeepGoing = std::function<bool()>;
+
+// Set when the call is to end before its work is done: by an error of another worker, or by the watcher.
+using StopFlag = std::atomic<bool>;
+
+// Calls work(worker, stop) for every worker of [0, count), each on a thread of its own, and returns when all have
+// returned. Rethrows the first exception of a worker, or of keep_going. Throws StateError if keep_going said no.
+void run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work);
+
+// The part of [0, n) that a worker of `count` takes, in multiples of `unit` but for the last.
+struct Part {
+  std::int64_t begin, end;
+};
+Part part_of(std::int64_t n, int worker, int count, std::int64_t unit = 1);
+
+}   // namespace hogvec

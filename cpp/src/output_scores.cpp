@@ -1,0 +1,266 @@
+// Sums over all outputs in blocks of hidden vectors; each worker takes a part of the panels and the parts are joined.
+#include "hogvec/output_scores.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "hogvec/error.hpp"
+
+namespace hogvec {
+namespace {
+
+constexpr std::int64_t kBlock = 1008;           // hidden vectors taken at a time
+constexpr std::int64_t kKeptBytes = 64 << 20;   // of the best outputs of a block, if its hidden vectors have so few
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
+double softplus(double x) { return -log_sigmoid(-x); }
+
+void check(const OutputScores& scores, FloatRows hidden) {
+  const auto expect = [](const char* what, std::int64_t expected, std::int64_t got) {
+    if (got != expected) throw ValueError(what + std::to_string(expected) + ", got " + std::to_string(got));
+  };
+  const LayerModel& model = scores.model;
+  expect("hidden must have as many columns as weights, ", model.weights.dim, hidden.dim);
+  if (!model.bias.empty())
+    expect("bias must have an entry for each row of weights, ", model.weights.rows,
+           static_cast<std::int64_t>(model.bias.size()));
+  if (!scores.log_offsets.empty())
+    expect("log_offsets must have an entry for each row of weights, ", model.weights.rows,
+           static_cast<std::int64_t>(scores.log_offsets.size()));
+  check_finite(hidden, "hidden");
+}
+
+// What is added to the products of every row.
+std::vector<float> offsets_of(const OutputScores& scores) {
+  const LayerModel& model = scores.model;
+  std::vector<float> offsets(static_cast<std::size_t>(model.weights.rows));
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    double offset = scores.log_offsets.empty() ? 0.0 : scores.log_offsets[i];
+    if (!model.bias.empty()) offset += double{model.bias[i]} / model.temperature;
+    offsets[i] = static_cast<float>(offset);
+  }
+  return offsets;
+}
+
+// An output that may be among the best: the better one first, then the lower id.
+struct Entry {
+  float score;
+  std::int32_t id;
+};
+bool is_better(const Entry& a, const Entry& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; }
+
+// What a worker has seen of its panels, for every hidden vector of a block.
+struct Seen {
+  AlignedFloats largest, sum;             // (count, lanes)
+  std::vector<double> softplus_sum;       // (count,)
+  std::vector<std::vector<Entry>> best;   // (count,), each a heap of at most k whose top is its worst
+  bool finite = true;
+};
+
+class Pass {
+ public:
+  Pass(const BlockKernels& kernels, const OutputScores& scores, std::int64_t k)
+      : kernels_(&kernels),
+        scores_(&scores),
+        k_(k),
+        offsets_(offsets_of(scores)),
+        panels_(scores.model, {}, true, offsets_) {}
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  std::int64_t panels() const { return panels_.panels(); }
+
+  void see(const PackedHidden& hidden, Part part, const StopFlag& stop, Seen& seen) const {
+    const std::int64_t count = hidden.count();
+    const std::int64_t dim = scores_->model.weights.dim;
+    const std::int64_t stride = padded_stride(dim);
+    const auto sums = static_cast<std::size_t>(count * kernels_->lanes);
+    seen.largest = AlignedFloats(sums);
+    seen.sum = AlignedFloats(sums);
+    std::fill_n(seen.largest.data(), sums, kMaskedScore);
+    std::fill_n(seen.sum.data(), sums, 0.0F);
+    seen.softplus_sum.assign(static_cast<std::size_t>(count), 0.0);
+    seen.best.assign(k_ > 0 ? static_cast<std::size_t>(count) : 0, {});
+    AlignedFloats rows(static_cast<std::size_t>(kPanel * stride));
+    AlignedFloats panel(static_cast<std::size_t>(kPanel * dim));
+    AlignedFloats block(static_cast<std::size_t>(count * kPanel));
+    alignas(64) float offsets[kPanel];
+    for (std::int64_t p = part.begin; p < part.end; ++p) {
+      if (stop.load(std::memory_order_relaxed)) return;
+      seen.finite &= panels_.gather(p, 1, rows.data());
+      kernels_->pack_panel(rows.data(), stride, dim, panel.data());
+      panels_.offsets(p, offsets);
+      kernels_->score_panel(hidden.packed(0), count, dim, panel.data(), offsets, block.data());
+      const std::int64_t size = std::min<std::int64_t>(kPanel, panels_.size() - p * kPanel);
+      if (scores_->normalizer == Normalizer::kSoftmax)
+        kernels_->add_to_partition(block.data(), count, seen.largest.data(), seen.sum.data());
+      else if (k_ == 0)
+        add_softplus(block.data(), count, size, seen);
+      if (k_ > 0) keep_best(block.data(), count, p * kPanel, size, seen);
+    }
+  }
+
+ private:
+  static void add_softplus(const float* block, std::int64_t count, std::int64_t size, Seen& seen) {
+    for (std::int64_t b = 0; b < count; ++b) {
+      for (std::int64_t t = 0; t < size; ++t)
+        seen.softplus_sum[static_cast<std::size_t>(b)] += softplus(double{block[b * kPanel + t]});
+    }
+  }
+
+  void keep_best(const float* block, std::int64_t count, std::int64_t first, std::int64_t size, Seen& seen) const {
+    for (std::int64_t b = 0; b < count; ++b) {
+      std::vector<Entry>& best = seen.best[static_cast<std::size_t>(b)];
+      const float* const row = block + b * kPanel;
+      const bool full = static_cast<std::int64_t>(best.size()) == k_;
+      float most = row[0];
+      bool finite = true;
+      for (std::int64_t t = 0; t < size; ++t) {
+        most = std::max(most, row[t]);
+        finite &= std::isfinite(row[t]);
+      }
+      seen.finite &= finite;
+      if (!finite || (full && most <= best.front().score)) continue;   // an equal one later has a higher id
+      for (std::int64_t t = 0; t < size; ++t) {
+        const Entry entry{row[t], static_cast<std::int32_t>(first + t)};
+        if (static_cast<std::int64_t>(best.size()) < k_) {
+          best.push_back(entry);
+          std::push_heap(best.begin(), best.end(), is_better);
+        } else if (is_better(entry, best.front())) {
+          std::pop_heap(best.begin(), best.end(), is_better);
+          best.back() = entry;
+          std::push_heap(best.begin(), best.end(), is_better);
+        }
+      }
+    }
+  }
+
+  const BlockKernels* kernels_;
+  const OutputScores* scores_;
+  std::int64_t k_;
+  std::vector<float> offsets_;
+  CandidatePanels panels_;
+};
+
+// ln of the sum over all workers and lanes.
+double log_partition(const std::vector<Seen>& seen, std::int64_t b, std::int64_t lanes) {
+  double most = -kInfinity;
+  double total = 0;
+  for (const Seen& part : seen) {
+    for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i) {
+      const double largest = double{part.largest.data()[i]};
+      if (std::isnan(largest)) return largest;
+      if (largest < double{kLeastScore}) continue;
+      const double mass = double{part.sum.data()[i]};
+      if (largest > most) {
+        total = total * std::exp(most - largest) + mass;
+        most = largest;
+      } else {
+        total += mass * std::exp(largest - most);
+      }
+    }
+  }
+  return most + std::log(total);
+}
+
+// Calls finish(seen, first, count) after every block of hidden vectors.
+template <class Finish>
+void for_every_block(const BlockKernels& kernels, const OutputScores& scores, FloatRows hidden, std::int64_t k,
+                     int threads, const KeepGoing& keep_going, const Finish& finish) {
+  check(scores, hidden);
+  if (hidden.rows == 0) return;
+  const Pass pass(kernels, scores, k);
+  const auto count = static_cast<int>(std::clamp<std::int64_t>(pass.panels(), 1, threads));
+  const std::int64_t kept = std::int64_t{sizeof(Entry)} * std::max(k, std::int64_t{1}) * count;
+  const std::int64_t block = std::clamp<std::int64_t>(kKeptBytes / kept, 1, kBlock);
+  for (std::int64_t first = 0; first < hidden.rows; first += block) {
+    const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
+    std::vector<Seen> seen(static_cast<std::size_t>(count));
+    run_workers(count, keep_going, [&](int w, const StopFlag& stop) {
+      pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
+    });
+    if (!std::all_of(seen.begin(), seen.end(), [](const Seen& part) { return part.finite; }))
+      throw_not_finite(scores.model, {});
+    finish(seen, first, packed.count());
+  }
+}
+
+}   // namespace
+
+void output_log_likelihood(const BlockKernels& kernels, const OutputScores& scores, FloatRows hidden,
+                           std::span<const std::int64_t> targets, std::int64_t per_example, std::span<double> result,
+                           int threads, const KeepGoing& keep_going) {
+  const LayerModel& model = scores.model;
+  if (static_cast<std::int64_t>(targets.size()) != hidden.rows * per_example) {
+    throw ValueError(
+        "targets must have a row for each row of hidden, " + std::to_string(hidden.rows) + ", got " +
+        std::to_string(static_cast<std::int64_t>(targets.size()) / std::max(per_example, std::int64_t{1})));
+  }
+  for (const std::int64_t target : targets) {
+    if (target < 0 || target >= model.weights.rows)
+      throw IndexError("targets must be at least 0 and below " + std::to_string(model.weights.rows) + ", got " +
+                       std::to_string(target));
+  }
+  const auto n = static_cast<std::size_t>(per_example);
+  for_every_block(
+      kernels, scores, hidden, 0, threads, keep_going,
+      [&](const std::vector<Seen>& seen, std::int64_t first, std::int64_t count) {
+        for (std::int64_t b = 0; b < count; ++b) {
+          const std::span<const std::int64_t> own = targets.subspan(static_cast<std::size_t>(first + b) * n, n);
+          double& total = result[static_cast<std::size_t>(first + b)];
+          total = 0;
+          if (scores.normalizer == Normalizer::kSoftmax) {
+            const double log_z = log_partition(seen, b, kernels.lanes);
+            for (const std::int64_t target : own) {
+              const double offset =
+                  scores.log_offsets.empty() ? 0.0 : scores.log_offsets[static_cast<std::size_t>(target)];
+              total += (score(model, hidden.row(first + b), target) + offset - log_z) / static_cast<double>(n);
+            }
+          } else {
+            for (const Seen& part : seen) total -= part.softplus_sum[static_cast<std::size_t>(b)];
+            for (std::size_t i = 0; i < n; ++i) {
+              if (std::find(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(i), own[i]) !=
+                  own.begin() + static_cast<std::ptrdiff_t>(i))
+                continue;
+              total += score(model, hidden.row(first + b), own[i]);   // ln sigmoid(s) - ln sigmoid(-s) = s
+            }
+          }
+          if (!std::isfinite(total)) throw_not_finite(model, {});
+        }
+      });
+}
+
+void output_top_k(const BlockKernels& kernels, const OutputScores& scores, FloatRows hidden, std::int64_t k,
+                  std::span<std::int32_t> ids, std::span<double> log_probabilities, int threads,
+                  const KeepGoing& keep_going) {
+  if (k < 1 || k > scores.model.weights.rows) {
+    throw ValueError("k must be at least 1 and at most the number of outputs, " +
+                     std::to_string(scores.model.weights.rows) + ", got " + std::to_string(k));
+  }
+  for_every_block(kernels, scores, hidden, k, threads, keep_going,
+                  [&](std::vector<Seen>& seen, std::int64_t first, std::int64_t count) {
+                    std::vector<Entry> best;
+                    for (std::int64_t b = 0; b < count; ++b) {
+                      best.clear();
+                      for (const Seen& part : seen) {
+                        const std::vector<Entry>& more = part.best[static_cast<std::size_t>(b)];
+                        best.insert(best.end(), more.begin(), more.end());
+                      }
+                      std::partial_sort(best.begin(), best.begin() + k, best.end(), is_better);
+                      const bool softmax = scores.normalizer == Normalizer::kSoftmax;
+                      const double log_z = softmax ? log_partition(seen, b, kernels.lanes) : 0;
+                      const auto begin = static_cast<std::size_t>((first + b) * k);
+                      for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) {
+                        ids[begin + i] = best[i].id;
+                        const double s = double{best[i].score};
+                        log_probabilities[begin + i] = softmax ? s - log_z : log_sigmoid(s);
+                      }
+                    }
+                  });
+}
+
+}   // namespace hogvec

@@ -1,0 +1,88 @@
+// Starts threads, watches them and joins them however the call ends.
+#include "hogvec/workers.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "hogvec/error.hpp"
+
+namespace hogvec {
+namespace {
+
+class Workers {
+ public:
+  Workers(int count, const std::function<void(int, const StopFlag&)>& work) : running_(count) {
+    try {
+      for (int worker = 0; worker < count; ++worker)
+        threads_.emplace_back([this, worker, &work] { run(worker, work); });
+    } catch (...) {   // the system has no more threads: those that run must end before the error goes on
+      finish();
+      throw;
+    }
+  }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+  ~Workers() { finish(); }
+
+  // Whether all have ended, after waiting for that a little.
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return running_ == 0; });
+  }
+
+  std::exception_ptr finish() {
+    stop_ = true;   // does nothing to workers that have ended
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    return error_;
+  }
+
+ private:
+  void run(int worker, const std::function<void(int, const StopFlag&)>& work) {
+    std::exception_ptr error;
+    try {
+      work(worker, stop_);
+    } catch (...) {
+      error = std::current_exception();
+      stop_ = true;
+    }
+    const std::lock_guard lock(mutex_);
+    if (error && !error_) error_ = error;
+    --running_;
+    changed_.notify_all();
+  }
+
+  StopFlag stop_{false};
+  std::mutex mutex_;   // guards the next three
+  std::condition_variable changed_;
+  int running_;
+  std::exception_ptr error_;
+  std::vector<std::thread> threads_;
+};
+
+}   // namespace
+
+void run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work) {
+  bool stopped = false;
+  std::exception_ptr error;
+  {
+    Workers workers(count, work);
+    while (!stopped && !workers.wait()) stopped = !keep_going();
+    error = workers.finish();
+  }
+  if (error) std::rethrow_exception(error);
+  if (stopped) throw StateError("the call must run to its end, got a stop before it");
+}
+
+Part part_of(std::int64_t n, int worker, int count, std::int64_t unit) {
+  const std::int64_t units = (n + unit - 1) / unit;
+  const auto edge = [&](std::int64_t w) { return std::min(n, units * w / count * unit); };
+  return {edge(worker), edge(worker + 1)};
+}
+
+}   // namespace hogvec
