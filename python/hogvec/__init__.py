@@ -10,6 +10,7 @@ True
 
 from __future__ import annotations
 
+from hogvec import diagnostics
 from hogvec._loss import Gradients, Loss, Step, TopK
 from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
@@ -79,6 +80,7 @@ __all__ = [
     "UnigramSampler",
     "Vocabulary",
     "Word2VecTableSampler",
+    "diagnostics",
     "info",
 ]
 

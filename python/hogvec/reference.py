@@ -376,9 +376,9 @@ def class_log_probabilities(
     class_of : array_like of int, shape (V,)
         The class of each output, as in `hogvec.ClassTree`.
     hidden : array_like, shape (B, dim)
-    weights : array_like, shape (V + C, dim)
-        Row w is that of output w, row V + c that of class c.
-    bias : array_like, shape (V + C,), optional
+    weights : array_like, shape (C + V, dim)
+        Row c is that of class c, row C + w that of output w.
+    bias : array_like, shape (C + V,), optional
 
     Returns
     -------
@@ -397,11 +397,11 @@ def class_log_probabilities(
     scores = np.asarray(hidden, np.float64) @ np.asarray(weights, np.float64).T
     if bias is not None:
         scores = scores + np.asarray(bias, np.float64)
-    outputs = len(class_of)
-    log_probabilities = _log_softmax(scores[:, outputs:])[:, class_of]
-    for c in range(scores.shape[1] - outputs):
+    classes = scores.shape[1] - len(class_of)
+    log_probabilities = _log_softmax(scores[:, :classes])[:, class_of]
+    for c in range(classes):
         members = np.flatnonzero(class_of == c)
-        log_probabilities[:, members] += _log_softmax(scores[:, members])
+        log_probabilities[:, members] += _log_softmax(scores[:, classes + members])
     return log_probabilities
 
 

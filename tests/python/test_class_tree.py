@@ -101,12 +101,12 @@ def test_probabilities_of_all_ids_sum_to_one(counts: list[int], seed: int) -> No
     # Some tens of roundings of 2^-53.
     np.testing.assert_allclose(probability.sum(axis=1), 1.0, rtol=1e-12)
     by_class = np.add.reduceat(probability[:, tree.members], tree.class_offsets[:-1], axis=1)
-    class_scores = np.exp(hidden @ weights[tree.num_leaves :].T + bias[tree.num_leaves :])
+    class_scores = np.exp(hidden @ weights[: tree.num_classes].T + bias[: tree.num_classes])
     np.testing.assert_allclose(by_class, class_scores / class_scores.sum(axis=1, keepdims=True), rtol=1e-10)
 
 
 def test_very_large_scores_are_no_problem() -> None:
-    weights = np.array([[1e4], [-1e4], [0.0], [1e4], [-1e4]])
+    weights = np.array([[1e4], [-1e4], [1e4], [-1e4], [0.0]])  # classes first
     log_probability = class_log_probabilities([0, 0, 1], [[1.0]], weights)
     np.testing.assert_array_equal(log_probability, [[0.0, -2e4, -2e4]])
 
