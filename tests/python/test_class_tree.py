@@ -144,12 +144,8 @@ def test_the_classes_asked_for_are_checked() -> None:
             tree.members_of(class_id)
 
 
-def test_classes_are_not_trained_yet_and_say_so() -> None:
+def test_classes_are_the_tree_of_a_loss_and_no_loss() -> None:
     tree = ClassTree([3, 2, 1])
-    message = (
-        "^tree must be binary: a ClassTree is for a softmax of two levels, which is not trained yet, got ClassTree"
-    )
-    with pytest.raises(TypeError, match=message):
-        HierarchicalSoftmax(tree=tree)  # type: ignore[arg-type]
+    assert HierarchicalSoftmax(tree=tree).tree is tree
     with pytest.raises(TypeError, match=r"^loss must be a .*, got ClassTree\(<3 ids in 2 classes>\)$"):
         Trainer(SkipGram(), tree)  # type: ignore[arg-type]

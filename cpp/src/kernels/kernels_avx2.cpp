@@ -20,12 +20,13 @@ namespace {
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
+#include "links.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"avx2", train_logistic, sigmoid, softplus};
+const Kernels kKernels = {"avx2", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus};
 }   // namespace hogvec::avx2
 
 #ifdef __clang__

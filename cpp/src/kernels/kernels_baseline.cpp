@@ -11,10 +11,11 @@ namespace {
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
+#include "links.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"baseline", train_logistic, sigmoid, softplus};
+const Kernels kKernels = {"baseline", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus};
 }   // namespace hogvec::baseline

@@ -13,12 +13,13 @@ namespace {
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
+#include "links.inl.hpp"
 #include "train_groups.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"neon", train_logistic, sigmoid, softplus};
+const Kernels kKernels = {"neon", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus};
 }   // namespace hogvec::neon
 
 #endif
