@@ -163,9 +163,8 @@ def test_the_kernels_step_is_minus_the_difference_quotient_of_its_own_loss(
     def loss_at(input_table: np.ndarray, output_table: np.ndarray) -> float:
         return train(Case(batch, input_table.astype(np.float32), output_table.astype(np.float32), 0.0, link, 0.5)).loss
 
-    trained = train(
-        Case(batch, *tables, 1.0, link, 0.5)
-    )  # the tables' rows are of order 1: the step is exact to some 2^-24
+    # The tables' rows are of order 1: the step is exact to some 2^-24.
+    trained = train(Case(batch, *tables, 1.0, link, 0.5))
     step = 2.0**-5
     for table, change in ((0, trained.input_table - tables[0]), (1, trained.output_table - tables[1])):
         for _ in range(10):
