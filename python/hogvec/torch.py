@@ -117,6 +117,10 @@ class LossModule(nn.Module):
     Samplers that learn, `LearnedUnigramSampler` and `InBatchSampler`, are not part of the ``state_dict``: pickle them.
     """
 
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    stream: Tensor
+
     def __init__(
         self,
         in_features: int,
