@@ -14,62 +14,11 @@
 #include "hogvec/error.hpp"
 #include "hogvec/trainer.hpp"
 #include "kernel_choice.hpp"
+#include "owned_objective.hpp"
 
 namespace hogvec::bindings {
 
 namespace {
-
-// An objective together with the sampler that it points to, and what it asks of the tables.
-class OwnedObjective {
- public:
-  OwnedObjective(const OwnedObjective&) = delete;
-  OwnedObjective& operator=(const OwnedObjective&) = delete;
-
-  static std::unique_ptr<OwnedObjective> negative_sampling(const Array<double>& weights, std::int32_t negatives) {
-    std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
-    if (negatives < 1) throw ValueError("negatives must be at least 1, got " + std::to_string(negatives));
-    owned->noise_.emplace(as_span(weights, "weights"));
-    owned->num_targets_ = owned->num_rows_ = static_cast<std::int64_t>(owned->noise_->size());
-    owned->objective_.emplace(NegativeSamplingObjective(*owned->noise_, negatives));
-    return owned;
-  }
-
-  // log_q: (n,), what is subtracted from a score of each output.
-  static std::unique_ptr<OwnedObjective> noise_contrastive(const Array<double>& weights, const Array<float>& log_q,
-                                                           std::int32_t negatives, bool remove_hits) {
-    std::unique_ptr<OwnedObjective> owned = negative_sampling(weights, negatives);
-    const auto values = as_span(log_q, "log_q");
-    if (values.size() != owned->noise_->size())
-      throw ValueError("log_q must have the length of weights, " + std::to_string(owned->noise_->size()) + ", got " +
-                       std::to_string(values.size()));
-    owned->log_q_.assign(values.begin(), values.end());
-    owned->objective_.emplace(
-        NegativeSamplingObjective(*owned->noise_, negatives, remove_hits ? Hits::kRemove : Hits::kKeep, owned->log_q_));
-    return owned;
-  }
-
-  // The tree must outlive what is returned.
-  static std::unique_ptr<OwnedObjective> hierarchical_softmax(const Tree& tree) {
-    std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
-    owned->num_targets_ = tree.num_leaves();
-    owned->num_rows_ = tree.num_inner();
-    owned->objective_.emplace(HierarchicalSoftmaxObjective(tree));
-    return owned;
-  }
-
-  const Objective& objective() const { return *objective_; }
-  std::int64_t num_targets() const { return num_targets_; }   // outputs it has candidates for
-  std::int64_t num_rows() const { return num_rows_; }         // rows of the output table it may name
-
- private:
-  OwnedObjective() = default;
-
-  std::optional<AliasTable> noise_;
-  std::vector<float> log_q_;
-  std::optional<Objective> objective_;
-  std::int64_t num_targets_ = 0;
-  std::int64_t num_rows_ = 0;
-};
 
 // The two tables, and the promise that one call trains them at a time.
 class Tables {
@@ -266,8 +215,11 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
                    const Array<float>& shared_labels, const Optional<float>& shared_weights,
                    const Optional<float>& shared_log_q, const Optional<std::int64_t>& own_offsets,
                    const Optional<std::uint32_t>& own_rows, const Optional<float>& own_labels,
-                   const Optional<float>& own_log_q, double learning_rate, const std::string& instruction_set) {
+                   const Optional<float>& own_log_q, const Optional<std::int64_t>& hit_offsets,
+                   const Optional<std::int64_t>& hit_candidates, const std::string& link, float score_scale,
+                   double learning_rate, const std::string& instruction_set) {
   const ActiveCall active;
+  if (link != "logistic" && link != "softmax") throw ValueError("link must be logistic or softmax, got " + link);
   const Tables::Busy busy(tables);
   const Kernels& kernels = kernels_named(instruction_set);
   const auto rows = [](const Array<std::uint32_t>& array, const char* name) {
@@ -292,6 +244,8 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   given.own_rows = optional_span<std::uint32_t, RowId>(own_rows, "own_rows");
   given.own_labels = optional_span(own_labels, "own_labels");
   given.own_log_q = optional_span(own_log_q, "own_log_q");
+  given.hit_offsets = optional_span(hit_offsets, "hit_offsets");
+  given.hit_candidates = optional_span(hit_candidates, "hit_candidates");
 
   check_given(bag_offsets, 1, "bag_offsets");
   check_given(bag_weights, given.bag_rows.size(), "bag_weights");
@@ -303,6 +257,7 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   check_given(shared_weights, given.shared_rows.size(), "shared_weights");
   check_given(shared_log_q, given.shared_rows.size(), "shared_log_q");
   check_given(own_offsets, 1, "own_offsets");
+  check_given(hit_offsets, 1, "hit_offsets");
   check_given(own_log_q, given.own_rows.size(), "own_log_q");
 
   const py::gil_scoped_release release;
@@ -315,8 +270,10 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
   settings.learning_rate = static_cast<float>(learning_rate);
   settings.optimizer = tables.optimizer();
   settings.first_step = tables.steps();
+  settings.score_scale = score_scale;
   LossSum loss;
-  kernels.train_logistic(BatchArrays(batch), settings, tables.trained_input(), tables.trained_output(), scratch, loss);
+  const Kernels::Train train = kernels.train(link == "softmax" ? Link::kSoftmax : Link::kLogistic);
+  train(BatchArrays(batch), settings, tables.trained_input(), tables.trained_output(), scratch, loss);
   if (learning_rate > 0) tables.add_steps(static_cast<std::int64_t>(batch.num_groups()));
   if (!std::isfinite(loss.loss)) {
     char rate[32];
@@ -359,7 +316,9 @@ void bind_tables(py::module_& module) {
            py::arg("shared_rows").noconvert(), py::arg("shared_labels").noconvert(),
            py::arg("shared_weights").noconvert() = none, py::arg("shared_log_q").noconvert() = none,
            py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
-           py::arg("own_labels").noconvert() = none, py::arg("own_log_q").noconvert() = none, py::arg("learning_rate"),
+           py::arg("own_labels").noconvert() = none, py::arg("own_log_q").noconvert() = none,
+           py::arg("hit_offsets").noconvert() = none, py::arg("hit_candidates").noconvert() = none,
+           py::arg("link") = "logistic", py::arg("score_scale") = 1.0F, py::arg("learning_rate"),
            py::arg("instruction_set") = "");
 }
 
@@ -380,6 +339,12 @@ void bind_trainer(py::module_& module) {
                   py::arg("negatives"))
       .def_static("noise_contrastive", &OwnedObjective::noise_contrastive, py::arg("weights").noconvert(),
                   py::arg("log_q").noconvert(), py::arg("negatives"), py::arg("remove_hits"))
+      .def_static("sampled_softmax", &OwnedObjective::sampled_softmax, py::arg("weights").noconvert(),
+                  py::arg("num_sampled"), py::kw_only(), py::arg("unique"), py::arg("keep_hits"),
+                  py::arg("temperature"), py::arg("label_smoothing"))
+      .def_static("all_rows", &OwnedObjective::all_rows, py::arg("num_rows"), py::kw_only(), py::arg("softmax"),
+                  py::arg("temperature") = 1.0F, py::arg("label_smoothing") = 0.0F)
+      .def_static("two_level_softmax", &OwnedObjective::two_level_softmax, py::arg("class_of").noconvert())
       .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("tree"),
                   py::keep_alive<0, 1>());
   py::class_<OptimizerSettings>(module, "Optimizer")

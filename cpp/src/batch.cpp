@@ -64,6 +64,32 @@ std::vector<T> copy(std::span<const T> values) {
   return {values.begin(), values.end()};
 }
 
+// Every hit must be on a candidate that the hidden vector would be scored against.
+void check_hits(const Batch& batch) {
+  if (batch.hit_offsets.empty())
+    return check_length(batch.hit_candidates.size(), 0, "hit_candidates without hit_offsets");
+  check_length(batch.hit_offsets.size(), batch.num_hidden() + 1, "hit_offsets");
+  check_offsets(batch.hit_offsets, batch.hit_candidates.size(), "hit_offsets");
+  std::vector<bool> found(batch.hit_candidates.size(), false);
+  for (std::size_t g = 0; g < batch.num_groups(); ++g) {
+    for (std::int64_t entry = batch.group_offsets[g]; entry < batch.group_offsets[g + 1]; ++entry) {
+      const auto h = static_cast<std::size_t>(hidden_at(batch, entry));
+      for (auto i = static_cast<std::size_t>(batch.hit_offsets[h]);
+           i < static_cast<std::size_t>(batch.hit_offsets[h + 1]); ++i) {
+        const std::int64_t candidate = batch.hit_candidates[i];
+        if (batch.shared_offsets[g] <= candidate && candidate < batch.shared_offsets[g + 1]) found[i] = true;
+      }
+    }
+  }
+  const auto lost = std::find(found.begin(), found.end(), false);
+  if (lost == found.end()) return;
+  const auto i = static_cast<std::size_t>(lost - found.begin());
+  const auto after = std::upper_bound(batch.hit_offsets.begin(), batch.hit_offsets.end(), static_cast<std::int64_t>(i));
+  throw IndexError("hit_candidates must be shared candidates of a group that the hidden vector stands in, got " +
+                   std::to_string(batch.hit_candidates[i]) + " for hidden vector " +
+                   std::to_string(after - batch.hit_offsets.begin() - 1));
+}
+
 }   // namespace
 
 void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, const char* name) {
@@ -79,13 +105,15 @@ void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, cons
 }
 
 void BatchBuffer::clear() {
-  for (auto* offsets : {&bag_offsets, &group_offsets, &shared_offsets, &own_offsets}) offsets->clear();
+  for (auto* offsets : {&bag_offsets, &group_offsets, &shared_offsets, &own_offsets, &hit_offsets, &hit_candidates})
+    offsets->clear();
   for (auto* rows : {&bag_rows, &shared_rows, &own_rows}) rows->clear();
   for (auto* values : {&bag_weights, &forward_scale, &backward_scale, &weight, &shared_labels, &shared_weights,
                        &shared_log_q, &own_labels, &own_log_q})
     values->clear();
   group_hidden.clear();
   targets.clear();
+  rows_repeat = false;
 }
 
 Batch BatchBuffer::view() {
@@ -107,7 +135,10 @@ Batch BatchBuffer::view() {
   batch.own_rows = own_rows;
   batch.own_labels = own_labels;
   batch.own_log_q = own_log_q;
+  batch.hit_offsets = hit_offsets;
+  batch.hit_candidates = hit_candidates;
   batch.rows_distinct = rows_distinct;
+  batch.rows_repeat = rows_repeat;
   return batch;
 }
 
@@ -133,6 +164,7 @@ void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_r
   if (batch.own_offsets.empty()) check_length(batch.own_rows.size(), 0, "own_rows without own_offsets");
   check_length(batch.own_labels.size(), batch.own_rows.size(), "own_labels");
   check_optional_length(batch.own_log_q.size(), batch.own_rows.size(), "own_log_q");
+  check_hits(batch);
   for (const float w : batch.shared_weights) {   // equal rows become one of their total weight: it must not cancel
     if (!(w >= 0)) throw ValueError("shared_weights must not be negative, got " + std::to_string(w));
   }
@@ -157,7 +189,8 @@ BatchBuffer canonical(const Batch& batch) {
   buffer.own_log_q = copy(batch.own_log_q);
   buffer.rows_distinct = has_distinct_rows(batch);
   buffer.shared_offsets.push_back(0);
-  std::unordered_map<std::size_t, std::size_t> place;   // row -> its candidate
+  std::unordered_map<std::size_t, std::size_t> place;                 // row -> its candidate
+  std::vector<std::int64_t> candidate_of(batch.shared_rows.size());   // by the place in the batch that was given
   bool weighted = !batch.shared_weights.empty();
   for (std::size_t g = 0; g < batch.num_groups(); ++g) {
     place.clear();
@@ -166,6 +199,7 @@ BatchBuffer canonical(const Batch& batch) {
       const float weight = batch.shared_weights.empty() ? 1.0F : batch.shared_weights[t];
       const float label = batch.shared_labels[t];
       const auto [entry, is_new] = place.try_emplace(index(batch.shared_rows[t]), buffer.shared_rows.size());
+      candidate_of[t] = static_cast<std::int64_t>(entry->second);
       if (is_new) {
         buffer.shared_rows.push_back(batch.shared_rows[t]);
         buffer.shared_labels.push_back(label);
@@ -188,6 +222,9 @@ BatchBuffer canonical(const Batch& batch) {
     buffer.shared_offsets.push_back(static_cast<std::int64_t>(buffer.shared_rows.size()));
   }
   if (!weighted) buffer.shared_weights.clear();
+  buffer.hit_offsets = copy(batch.hit_offsets);
+  for (const std::int64_t hit : batch.hit_candidates)
+    buffer.hit_candidates.push_back(candidate_of[static_cast<std::size_t>(hit)]);
   return buffer;
 }
 

@@ -21,7 +21,7 @@ namespace hogvec {
 
 namespace {
 
-// Groups of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a
+// Targets of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a
 // worker hears of a stop within a fraction of a second.
 std::size_t batch_groups(const EpochSettings& settings) {
   constexpr std::int64_t kMostGroups = 128;
@@ -83,6 +83,8 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
                           make_key(settings.seed, Purpose::kExample, epoch));
   const std::size_t most_groups = batch_groups(settings);
+  const Scoring scoring = std::visit([](const auto& objective) { return objective.scoring(); }, *settings.objective);
+  const Kernels::Train train = settings.kernels->train(scoring.link);
   BatchBuffer buffer;
   Scratch scratch;
   for (;;) {
@@ -95,6 +97,8 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
     GroupSettings group;
     group.loss_every = kLossEvery;
     group.optimizer = settings.optimizer;
+    group.groups_each = scoring.groups_each;
+    group.score_scale = scoring.score_scale;
     for (;;) {
       if (shared.stop.load(std::memory_order_relaxed)) return;
       const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
@@ -109,7 +113,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
       group.first_step =
           shared.steps.fetch_add(static_cast<std::uint32_t>(batch.num_groups()), std::memory_order_relaxed);
       LossSum loss;
-      settings.kernels->train_logistic(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
+      train(BatchArrays(batch), group, settings.input, settings.output, scratch, loss);
       if (!std::isfinite(loss.loss)) throw diverged("loss", settings, rate);
       const auto groups = static_cast<std::int64_t>(batch.num_groups());
       group.first_group += groups;

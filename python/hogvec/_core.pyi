@@ -141,6 +141,22 @@ class Objective:
         weights: npt.NDArray[np.float64], log_q: npt.NDArray[np.float32], negatives: int, remove_hits: bool
     ) -> Objective: ...
     @staticmethod
+    def sampled_softmax(
+        weights: npt.NDArray[np.float64],
+        num_sampled: int,
+        *,
+        unique: bool,
+        keep_hits: bool,
+        temperature: float,
+        label_smoothing: float,
+    ) -> Objective: ...
+    @staticmethod
+    def all_rows(
+        num_rows: int, *, softmax: bool, temperature: float = 1.0, label_smoothing: float = 0.0
+    ) -> Objective: ...
+    @staticmethod
+    def two_level_softmax(class_of: npt.NDArray[np.int32]) -> Objective: ...
+    @staticmethod
     def hierarchical_softmax(tree: Tree) -> Objective: ...
 
 class EpochProgress:
@@ -212,6 +228,10 @@ class Tables:
         own_rows: npt.NDArray[np.uint32] | None = None,
         own_labels: npt.NDArray[np.float32] | None = None,
         own_log_q: npt.NDArray[np.float32] | None = None,
+        hit_offsets: npt.NDArray[np.int64] | None = None,
+        hit_candidates: npt.NDArray[np.int64] | None = None,
+        link: str = "logistic",
+        score_scale: float = 1.0,
         learning_rate: float,
         instruction_set: str = "",
     ) -> float: ...

@@ -12,7 +12,7 @@ __all__ = ["Batch"]
 
 
 def as_offsets(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    """Return one-dimensional int64 offsets; what they must hold is checked against a table's rows when training."""
+    """Return one-dimensional int64 numbers; what they must hold is checked against other arrays when training."""
     array = np.asarray(values)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
@@ -49,10 +49,11 @@ class Batch:
 
     H hidden vectors stand in G groups. Hidden vector h is ``forward_scale[h]`` times the sum of ``bag_weights[e] *
     input_table[bag_rows[e]]`` over its bag; its gradient reaches those rows times ``backward_scale[h]``. A group scores
-    its hidden vectors against its shared candidates, and each hidden vector against candidates of its own. The loss is
-    the sum of ``weight * (softplus(s) - label * s)``, s the inner product of a hidden vector and a candidate's row of
-    the output table less the candidate's log_q. Groups are trained one after the other, each with the exact gradient of
-    its loss. The arrays are copied.
+    its hidden vectors against its shared candidates, and each hidden vector against candidates of its own. With s the
+    inner product of a hidden vector and a candidate's row of the output table, less the candidate's log_q, the loss of
+    a hidden vector is a sum over its candidates: with the logistic link ``weight * (softplus(s) - label * s)``, with
+    the softmax link ``weight * label * (ln Z - s)``, Z the sum of ``weight * exp(s)``. The loss of the trainer decides
+    which. Groups are trained one after the other, each with the exact gradient of its loss. The arrays are copied.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class Batch:
     shared_labels : array_like of float, shape (m,)
         Usually 1 for what is to be predicted and 0 for noise.
     shared_weights : array_like of float, shape (m,), optional
-        None negative. Default 1.
+        None negative; a candidate of weight n is as n of them. Default 1.
     shared_log_q : array_like of float, shape (m,), optional
         Subtracted from the scores, such as the logarithm of how often noise is expected to draw the row. Equal for
         equal rows of a group. Default 0.
@@ -83,6 +84,11 @@ class Batch:
         The entries of the next three arrays that hidden vector h alone is scored against. Default: none.
     own_rows : array_like of int, shape (k,), optional
     own_labels, own_log_q : array_like of float, shape (k,), optional
+    hit_offsets : array_like of int, shape (H + 1,), optional
+        The entries of the next array that hidden vector h leaves out. Default: none.
+    hit_candidates : array_like of int, shape (n,), optional
+        Places in `shared_rows`, in a group that the hidden vector stands in: candidates, such as noise that equals one
+        of its own, that are none for it. Of a row that stands twice in a group all are left out.
 
     Raises
     ------
@@ -118,6 +124,8 @@ class Batch:
     own_rows: Any = None
     own_labels: Any = None
     own_log_q: Any = None
+    hit_offsets: Any = None
+    hit_candidates: Any = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -125,7 +133,7 @@ class Batch:
                 if name in ("bag_rows", "group_offsets", "shared_offsets", "shared_rows", "shared_labels"):
                     raise TypeError(f"{name} must be an array, got None")
                 continue
-            if name.endswith("offsets"):
+            if name.endswith("offsets") or name == "hit_candidates":
                 converted: NDArray[Any] = as_offsets(name, value)
             elif name.endswith("rows") or name == "group_hidden":
                 converted = as_rows(name, value)

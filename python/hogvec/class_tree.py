@@ -17,9 +17,8 @@ class ClassTree:
     """Divide ids into classes: P(id | h) = P(class | h) P(id | class, h), two small softmaxes instead of a large one.
 
     By default ids are sorted by falling count and cut into classes of about equal count, some sqrt(n) of them, so that
-    frequent ids are in small classes. The two-level softmax is not trained by any trainer yet;
-    `hogvec.reference.class_log_probabilities` defines it. The object is immutable, may be shared between threads, and
-    pickles.
+    frequent ids are in small classes. `HierarchicalSoftmax` takes it; `reference.class_log_probabilities` defines the
+    probabilities. The object is immutable, may be shared between threads, and pickles.
 
     Parameters
     ----------

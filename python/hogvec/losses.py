@@ -168,9 +168,7 @@ class NCE(Loss):
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         weights = noise_weights(self.sampler, counts, power=1.0)
-        never = (weights == 0) & (counts > 0)
-        if never.any():
-            raise ValueError(f"sampler must draw every id that occurs, got probability 0 for id {int(never.argmax())}")
+        check_drawn(weights, counts)
         drawn = np.where(weights > 0, weights, 1.0)  # what never occurs is never scored
         log_q = np.log(drawn) - np.log(weights.sum()) + np.log(self.negatives) + self.log_z
         return _core.Objective.noise_contrastive(
@@ -188,8 +186,8 @@ class SampledSoftmax(Loss):
     Parameters
     ----------
     num_sampled : int or None, default 64
-        Draws, 1 to 2**31 - 1; shared by a window in a trainer and by the whole mini-batch in the methods. None with an
-        `InBatchSampler`: all targets of the batch.
+        Draws, 1 to 2**31 - 1, in a trainer up to 1,000,000; shared by a window in a trainer and by the whole mini-batch
+        in the methods. None with an `InBatchSampler`: all targets of the batch.
     sampler : Sampler, optional
         Default: in a trainer, the words as often as they occur in the corpus; the methods need one.
     unique : bool, default True
@@ -197,14 +195,14 @@ class SampledSoftmax(Loss):
     positive : {"tf", "importance", "refined"}, default "tf"
         How the target's own score enters. "tf": corrected like all others, a softmax over the target and the sample
         [1]_. "importance": the sample alone estimates the normaliser, by importance sampling [2]_. "refined": the
-        target is left out of the noise, and the example weighs as much as the model errs [3]_.
+        target is left out of the noise, and the example weighs as much as the model errs [3]_. A trainer takes "tf".
     temperature : float, default 1.0
         Scores are divided by it before the correction.
     normalize : bool, default False
-        Scores are cosines: hidden vectors and rows are divided by their lengths.
+        Scores are cosines: hidden vectors and rows are divided by their lengths. Not in a trainer.
     remove_accidental_hits : bool, optional
-        Leave out draws that equal a target of the example. Default: what the convention of `positive` needs, True for
-        "tf" and "refined", False for "importance".
+        Leave out draws that equal a target of the example; kept, they are noise with label 0. Default: what the
+        convention of `positive` needs, True for "tf" and "refined", False for "importance".
     label_smoothing : float, default 0.0
         The share of the label, of [0, 1), that is spread evenly over all candidates of the example. Only for "tf".
     multi_label : {"split", "independent"}, default "split"
@@ -214,7 +212,9 @@ class SampledSoftmax(Loss):
     Raises
     ------
     TypeError, ValueError
-        If a parameter is of the wrong kind or outside its range, or does not go with the convention of `positive`.
+        If a parameter is of the wrong kind or outside its range, or does not go with the convention of `positive`; in
+        `Trainer.fit` if a parameter is not for trainers, the sampler has another number of ids than the corpus or never
+        draws one that occurs, or there are fewer ids to draw than `num_sampled` distinct ones.
 
     References
     ----------
@@ -302,12 +302,27 @@ class SampledSoftmax(Loss):
         return _core.LayerModel(weights, bias, self.temperature, self.normalize)
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+        if self.positive != "tf":
+            raise ValueError(f'positive must be "tf" in a trainer, got "{self.positive}"')
+        refuse_cosines(self)
+        weights = noise_weights(self.sampler, counts, power=1.0)
+        check_drawn(weights, counts)
+        num_sampled = check_int("num_sampled", self.num_sampled, minimum=1, maximum=1_000_000)
+        return _core.Objective.sampled_softmax(
+            weights,
+            num_sampled,
+            unique=self.unique,
+            keep_hits=not self.removes_hits,
+            temperature=self.temperature,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Softmax(Loss):
     """Predict the target among all outputs: exact, at a cost proportional to their number.
+
+    In a trainer every window scores all outputs: it is meant for vocabularies of some thousands.
 
     Parameters
     ----------
@@ -352,14 +367,17 @@ class Softmax(Loss):
         return _core.LayerModel(weights, bias, self.temperature, self.normalize)
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+        refuse_cosines(self)
+        return _core.Objective.all_rows(
+            len(counts), softmax=True, temperature=self.temperature, label_smoothing=self.label_smoothing
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneVsAll(Loss):
     """Answer a yes-or-no question for each output: -ln sigmoid(s) for the targets, -ln sigmoid(-s) for all others.
 
-    An example may have any number of targets.
+    An example may have any number of targets. In a trainer it has one, and every window scores all outputs.
 
     References
     ----------
@@ -381,7 +399,7 @@ class OneVsAll(Loss):
         return True
 
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        raise TypeError(f"a trainer does not take this loss, got {self!r}")
+        return _core.Objective.all_rows(len(counts), softmax=False)
 
 
 def check_softmax(loss: SampledSoftmax | Softmax) -> None:
@@ -390,6 +408,28 @@ def check_softmax(loss: SampledSoftmax | Softmax) -> None:
     check_bool("normalize", loss.normalize)
     check_float("label_smoothing", loss.label_smoothing, minimum=0.0, below=1.0)
     check_choice("multi_label", loss.multi_label, MULTI_LABEL)
+
+
+def refuse_cosines(loss: SampledSoftmax | Softmax) -> None:
+    """Raise ValueError if scores are to be cosines, which a trainer does not compute."""
+    if loss.normalize:
+        raise ValueError("normalize must be False in a trainer, got True")
+
+
+def check_drawn(weights: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
+    """Raise ValueError if an id that occurs is never drawn: the expected count of a target must not be 0."""
+    never = (weights == 0) & (counts > 0)
+    if never.any():
+        raise ValueError(f"sampler must draw every id that occurs, got probability 0 for id {int(never.argmax())}")
+
+
+def link_of(loss: Loss) -> tuple[str, float]:
+    """Return the name of the link that a trainer uses with a loss, and what scores are multiplied by."""
+    if isinstance(loss, (SampledSoftmax, Softmax)):
+        return "softmax", 1 / loss.temperature
+    if isinstance(loss, HierarchicalSoftmax) and isinstance(loss.tree, ClassTree):
+        return "softmax", 1.0
+    return "logistic", 1.0
 
 
 def check_sampler(sampler: object) -> None:
@@ -655,7 +695,7 @@ class HierarchicalSoftmax(Loss):
     def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
         tree = self._tree_for(len(counts)) or HuffmanTree(counts)
         if isinstance(tree, ClassTree):
-            raise TypeError(f"a trainer does not take a ClassTree, got {tree!r}")
+            return _core.Objective.two_level_softmax(tree.class_of)
         return _core.Objective.hierarchical_softmax(tree._core_tree)
 
 

@@ -6,7 +6,7 @@ Slow, short and meant to be read. Tests compare the kernels with these functions
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "tree_log_probabilities",
 ]
 
+Link: TypeAlias = Literal["logistic", "softmax"]
 Doubles: TypeAlias = NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Integers: TypeAlias = NDArray[np.integer[Any]]
@@ -104,6 +105,14 @@ class BatchArrays(Protocol):
     def own_log_q(self) -> Floats | None:
         """(k,): what is subtracted from scores. Default 0."""
 
+    @property
+    def hit_offsets(self) -> Integers | None:
+        """(H + 1,): the entries of `hit_candidates` that hidden vector h leaves out. Default: none."""
+
+    @property
+    def hit_candidates(self) -> Integers | None:
+        """(n,): places in `shared_rows`; of equal rows of a group all are left out."""
+
 
 class TreeArrays(Protocol):
     """The arrays of `hogvec.Tree`: id w's path is entries ``offsets[w]`` to ``offsets[w + 1]`` of the others."""
@@ -154,13 +163,21 @@ def softplus(x: ArrayLike) -> Doubles:
 
 
 def group_loss(
-    hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0, log_q: ArrayLike = 0.0
+    hidden: ArrayLike,
+    rows: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike = 1.0,
+    log_q: ArrayLike = 0.0,
+    *,
+    link: Link = "logistic",
+    score_scale: float = 1.0,
 ) -> float:
-    """Return the logistic loss of hidden vectors against candidates.
+    """Return the loss of hidden vectors against candidates.
 
-    The sum over hidden vectors b and candidates t of ``weight * (softplus(s) - label * s)``, s the inner product of
-    the two less the candidate's log_q. For a label of 0 or 1 this is the negative log-likelihood of a yes-or-no
-    decision.
+    With s the inner product of hidden vector b and candidate t less the candidate's log_q, the logistic link sums
+    ``weight * (softplus(s) - label * s)``: for a label of 0 or 1 the negative log-likelihood of a yes-or-no decision.
+    The softmax link sums ``weight * label * (ln Z_b - s)`` with ``Z_b = sum over t of weight * exp(s)``: a candidate of
+    weight n is as n of them, and one of weight 0 is left out.
 
     Parameters
     ----------
@@ -168,6 +185,9 @@ def group_loss(
     rows : array_like, shape (T, dim)
         The candidates' rows of the output table.
     labels, weights, log_q : array_like, broadcast to (B, T)
+    link : {"logistic", "softmax"}, default "logistic"
+    score_scale : float, default 1
+        Of the softmax link: what inner products are multiplied by, 1 / temperature.
 
     Returns
     -------
@@ -178,22 +198,36 @@ def group_loss(
     >>> round(group_loss([[1.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]], [1, 0]), 4)  # two fair coins
     1.3863
     """
-    scores = np.asarray(hidden, np.float64) @ np.asarray(rows, np.float64).T - np.asarray(log_q, np.float64)
-    return float(np.sum(np.asarray(weights) * (softplus(scores) - np.asarray(labels) * scores)))
+    scores, labels, weights = _scored(hidden, rows, labels, weights, log_q, score_scale)
+    if link == "softmax":
+        distances = np.where(weights * labels == 0, 0.0, _log_sum_exp(scores, weights) - scores)
+        return float(np.sum(weights * labels * distances))
+    return float(np.sum(weights * (softplus(scores) - labels * scores)))
 
 
 def group_gradients(
-    hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike = 1.0, log_q: ArrayLike = 0.0
+    hidden: ArrayLike,
+    rows: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike = 1.0,
+    log_q: ArrayLike = 0.0,
+    *,
+    link: Link = "logistic",
+    score_scale: float = 1.0,
 ) -> GroupGradients:
     """Return the derivatives of `group_loss` by the hidden vectors and by the candidates' rows.
 
-    With G = weight * (label - sigmoid(S)), which is -dLoss/dS: dLoss/dhidden = -G W and dLoss/drows = -G^T H.
+    With G = -dLoss/dS, dLoss/dhidden = -G W and dLoss/drows = -G^T H. For the logistic link G is ``weight * (label -
+    sigmoid(S))``; for the softmax link, with ``y = weight * label`` and p the share of ``weight * exp(s)`` in Z, it is
+    ``score_scale * (y - p * sum of y)``.
 
     Parameters
     ----------
     hidden : array_like, shape (B, dim)
     rows : array_like, shape (T, dim)
     labels, weights, log_q : array_like, broadcast to (B, T)
+    link, score_scale
+        As in `group_loss`.
 
     Returns
     -------
@@ -206,7 +240,14 @@ def group_gradients(
     """
     hidden = np.asarray(hidden, np.float64)
     rows = np.asarray(rows, np.float64)
-    coefficients = np.asarray(weights) * (np.asarray(labels) - sigmoid(hidden @ rows.T - np.asarray(log_q)))
+    scores, labels, weights = _scored(hidden, rows, labels, weights, log_q, score_scale)
+    if link == "softmax":
+        mass = weights * labels
+        log_z = _log_sum_exp(scores, weights)
+        share = weights * np.exp(np.where(weights == 0, 0.0, scores - log_z))
+        coefficients = score_scale * (mass - share * mass.sum(axis=1, keepdims=True))
+    else:
+        coefficients = weights * (labels - sigmoid(scores))
     return GroupGradients(hidden=-coefficients @ rows, rows=-coefficients.T @ hidden)
 
 
@@ -237,14 +278,22 @@ def encode(input_table: ArrayLike, bag: ArrayLike, *, weights: ArrayLike = 1.0, 
     return encoded
 
 
-def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, learning_rate: float) -> float:
+def train_batch(
+    batch: BatchArrays,
+    input_table: Floats,
+    output_table: Floats,
+    learning_rate: float,
+    *,
+    link: Link = "logistic",
+    score_scale: float = 1.0,
+) -> float:
     """Train both tables in place: one step of gradient descent for each group of the batch, in order.
 
     A group's loss is `group_loss` of its hidden vectors, encoded from the input table as it is then, against the
-    shared candidates of the group (label and weight ``weight[h] * shared_weights[t]``) and each hidden vector's own
-    (weight ``weight[h]``). Every derivative is taken before anything changes, and a row that occurs several times
-    receives all contributions. ``backward_scale`` stands in for ``forward_scale`` on the way back to the bags: the step
-    is along the exact gradient when the two are equal.
+    shared candidates of the group but for their hits, and each hidden vector's own, times ``weight[h]``. Every
+    derivative is taken before anything changes, and a row that occurs several times receives all contributions.
+    ``backward_scale`` stands in for ``forward_scale`` on the way back to the bags: the step is along the exact gradient
+    when the two are equal.
 
     Parameters
     ----------
@@ -253,6 +302,8 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
     input_table, output_table : ndarray of floats, shapes (input rows, dim) and (output rows, dim)
         Changed in place. Everything is computed in double precision and rounded to the table's type when stored.
     learning_rate : float
+    link, score_scale
+        As in `group_loss`.
 
     Returns
     -------
@@ -275,8 +326,14 @@ def train_batch(batch: BatchArrays, input_table: Floats, output_table: Floats, l
             [encode(input_table, bag, weights=w, scale=s) for (bag, w), s in zip(bags, forward, strict=True)]
         ).reshape(len(members), input_table.shape[1])
         candidates = output_table[rows].astype(np.float64)
-        loss += group_loss(hidden, candidates, labels, weights, log_q)
-        gradients = group_gradients(hidden, candidates, labels, weights, log_q)
+        member_weights = np.array([[_at(batch.weight, h)] for h in members]).reshape(-1, 1)
+        if link == "softmax":  # linear in the labels, not in the weights of candidates
+            labels = labels * member_weights
+        else:
+            weights = weights * member_weights
+        group_arrays = hidden, candidates, labels, weights, log_q
+        loss += group_loss(*group_arrays, link=link, score_scale=score_scale)
+        gradients = group_gradients(*group_arrays, link=link, score_scale=score_scale)
         _descend(output_table, rows, learning_rate * gradients.rows)
         if members:
             entries = np.concatenate([bag for bag, _ in bags])
@@ -426,13 +483,20 @@ def _bag(batch: BatchArrays, h: int) -> tuple[NDArray[np.int64], Doubles]:
 def _candidates(
     batch: BatchArrays, group: int, members: list[int]
 ) -> tuple[NDArray[np.int64], Doubles, Doubles, Doubles]:
-    """Return all candidates of a group: rows, labels and log_q (T,), weights (B, T): own ones weigh 0 for others."""
+    """Return all candidates of a group: rows, labels and log_q (T,), weights (B, T).
+
+    A candidate that a hidden vector leaves out has the weight 0 for it, and so has one that is another's own.
+    """
     begin, end = int(batch.shared_offsets[group]), int(batch.shared_offsets[group + 1])
-    member_weights = np.array([_at(batch.weight, h) for h in members])
     shared_weights = np.ones(end - begin) if batch.shared_weights is None else batch.shared_weights[begin:end]
     rows = [batch.shared_rows[begin:end].astype(np.int64)]
     labels = [batch.shared_labels[begin:end].astype(np.float64)]
-    weights = [np.outer(member_weights, shared_weights)]
+    weights = [np.tile(shared_weights.astype(np.float64), (len(members), 1))]
+    if batch.hit_offsets is not None and batch.hit_candidates is not None:
+        for b, h in enumerate(members):
+            hits = batch.hit_candidates[batch.hit_offsets[h] : batch.hit_offsets[h + 1]]
+            here = hits[(hits >= begin) & (hits < end)]
+            weights[0][b, np.isin(rows[0], batch.shared_rows[here])] = 0
     log_q = [np.zeros(end - begin) if batch.shared_log_q is None else batch.shared_log_q[begin:end]]
     if batch.own_offsets is not None and batch.own_rows is not None and batch.own_labels is not None:
         for b, h in enumerate(members):
@@ -440,10 +504,30 @@ def _candidates(
             rows.append(batch.own_rows[begin:end].astype(np.int64))
             labels.append(batch.own_labels[begin:end].astype(np.float64))
             weights.append(np.zeros((len(members), end - begin)))
-            weights[-1][b] = member_weights[b]
+            weights[-1][b] = 1
             log_q.append(np.zeros(end - begin) if batch.own_log_q is None else batch.own_log_q[begin:end])
     offsets = np.concatenate(log_q).astype(np.float64)
     return np.concatenate(rows), np.concatenate(labels), np.concatenate(weights, axis=1), offsets
+
+
+def _scored(
+    hidden: ArrayLike, rows: ArrayLike, labels: ArrayLike, weights: ArrayLike, log_q: ArrayLike, score_scale: float
+) -> tuple[Doubles, Doubles, Doubles]:
+    """Return scores less log_q, labels and weights, each (B, T)."""
+    scores = score_scale * (np.asarray(hidden, np.float64) @ np.asarray(rows, np.float64).T)
+    scores = scores - np.asarray(log_q, np.float64)
+    return (
+        scores,
+        np.broadcast_to(np.asarray(labels, np.float64), scores.shape),
+        np.broadcast_to(np.asarray(weights, np.float64), scores.shape),
+    )
+
+
+def _log_sum_exp(scores: Doubles, weights: Doubles) -> Doubles:
+    """Return the logarithm of the sum of weight * exp(score) of each row, (B, 1)."""
+    with np.errstate(divide="ignore"):
+        shifted = scores + np.log(weights)
+    return np.asarray(np.logaddexp.reduce(shifted, axis=1, keepdims=True, initial=-np.inf))
 
 
 def _at(values: Floats | None, h: int) -> float:

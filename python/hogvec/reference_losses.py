@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hogvec.class_tree import ClassTree
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.reference import class_log_probabilities, sigmoid, softplus, tree_log_probabilities
-from hogvec.samplers import HardOf, InBatchSampler, LearnedUnigramSampler, Sampler
+from hogvec.samplers import HardOf, InBatchSampler, LearnedUnigramSampler, MixtureSampler, Sampler
 from hogvec.trees import Tree
 
 __all__ = [
@@ -116,8 +116,10 @@ def draw(loss: AnyLoss, targets: ArrayLike, *, seed: int = 1) -> Draws:
         assert n is not None
         hardest_of, sampler = sampler.m, sampler.sampler
         n, unique = n * hardest_of, True
-    if isinstance(sampler, InBatchSampler):
-        sampler.update(targets)
+    parts = _parts(sampler)
+    for part in parts:
+        if isinstance(part, InBatchSampler):
+            part.update(targets)
     if n is None:  # every target of the batch is a draw
         ids, num_tries = targets.ravel(), targets.size
     else:
@@ -130,8 +132,9 @@ def draw(loss: AnyLoss, targets: ArrayLike, *, seed: int = 1) -> Draws:
         unique=unique,
         hardest_of=hardest_of,
     )
-    if isinstance(sampler, LearnedUnigramSampler):
-        sampler.update(targets)
+    for part in parts:
+        if isinstance(part, LearnedUnigramSampler):
+            part.update(targets)
     return draws
 
 
@@ -219,7 +222,7 @@ def loss_of_scores(
     loss : Loss
     scores : array_like, shape (rows,)
     targets : array_like of int, shape (num_true,)
-        A target that stands several times has the sum of the labels.
+        A target that stands several times is one: its label is the sum of theirs, or 1 if targets are independent.
     draws : Draws
     stopped : array_like, shape (distinct targets,), optional
         For ``positive="refined"``: the factors of the targets, ascending, in the place of `refined_weight`. They count
@@ -237,7 +240,7 @@ def loss_of_scores(
     s = np.asarray(scores, np.float64)
     distinct, count = np.unique(np.asarray(targets, np.int64), return_counts=True)
     split = getattr(loss, "multi_label", "split") == "split"
-    labels = count / count.sum() if split else count.astype(np.float64)
+    labels = count / count.sum() if split else np.ones(len(distinct))
     match loss:
         case NegativeSampling():
             return _logistic(s, distinct, labels, _kept(loss, s, distinct, draws))
@@ -320,6 +323,13 @@ def log(values: Doubles) -> Doubles:
     """Return natural logarithms, -inf for 0."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(values))
+
+
+def _parts(sampler: Sampler) -> list[Sampler]:
+    """Return a sampler, or all those that a mixture is made of."""
+    if not isinstance(sampler, MixtureSampler):
+        return [sampler]
+    return [part for inner in sampler.samplers for part in _parts(inner)]
 
 
 def _kept(loss: NegativeSampling | NCE | SampledSoftmax, s: Doubles, targets: Ids, draws: Draws) -> Ids:

@@ -22,7 +22,7 @@ from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import NegativeSampling
+from hogvec.losses import NegativeSampling, link_of
 from hogvec.models import CBOW, Architecture, SkipGram
 from hogvec.optimizers import SGD, Optimizer
 from hogvec.vocabulary import Vocabulary
@@ -140,7 +140,7 @@ class Trainer:
     Parameters
     ----------
     architecture : SkipGram or CBOW
-    loss : NegativeSampling, NCE or HierarchicalSoftmax, optional
+    loss : NegativeSampling, NCE, SampledSoftmax, HierarchicalSoftmax, Softmax or OneVsAll, optional
         Default: ``NegativeSampling()``.
     optimizer : SGD, Momentum, RMSProp, AdaGrad or Adam, optional
         Default: ``SGD()``.
@@ -363,6 +363,9 @@ class Trainer:
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
         """Train on examples of one's own, on the calling thread.
 
+        Of the trainer's loss only the link is used, which turns scores into a loss: softmax, with its temperature, for
+        `SampledSoftmax`, `Softmax` and a `ClassTree`, logistic otherwise.
+
         Parameters
         ----------
         batch : Batch
@@ -396,7 +399,10 @@ class Trainer:
         rate = self.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0.0)
         with self._one_call():
             try:
-                return self._made_tables().train_batch(**batch._arrays(), learning_rate=rate)
+                link, scale = link_of(self.loss)
+                return self._made_tables().train_batch(
+                    **batch._arrays(), link=link, score_scale=scale, learning_rate=rate
+                )
             finally:
                 self._forget_norms()
 

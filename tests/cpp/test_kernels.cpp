@@ -1,6 +1,6 @@
 // The kernels of every instruction set against a plain reference in double precision: any size of group, any tail of
-// the dimension, bags, weights and candidates of one's own; their loss, their elementary functions, their scratch
-// memory. One long file: all of it shares the reference.
+// the dimension, both links, bags, weights, hits and candidates of one's own; their loss, their elementary functions,
+// their scratch memory. One long file: all of it shares the reference.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 
 #include "hogvec/batch.hpp"
 #include "hogvec/kernels.hpp"
+#include "hogvec/objective.hpp"
 #include "hogvec/random.hpp"
 #include "hogvec/table.hpp"
 
@@ -29,6 +30,9 @@ constexpr float kRate = 0x1p-8F;
 // step. The rate is low enough that errors are not blown up: 1e-6 as a rule. A step that is lost, doubled or taken from
 // changed rows is of order kRate = 4e-3.
 constexpr double kTolerance = 2e-5;
+
+// The labels of a softmax sum to up to 100, and its steps are as many times as long.
+float rate_of(const Scoring& scoring) { return scoring.link == Link::kSoftmax ? kRate / 16 : kRate; }
 
 using Matrix = std::vector<std::vector<double>>;
 
@@ -57,6 +61,8 @@ struct Options {
   bool weights = false;    // of hidden vectors and of candidates
   bool own = false;        // 0 to 3 candidates of each hidden vector alone
   bool regroup = false;    // groups pick hidden vectors, some more than once
+  bool log_q = false;      // offsets of scores, equal for equal rows
+  bool hits = false;       // a third of the shared candidates of a hidden vector are left out
 };
 
 std::vector<RowId> random_rows(Random& random, std::int64_t n, std::int64_t limit, bool distinct) {
@@ -74,6 +80,24 @@ std::vector<RowId> random_rows(Random& random, std::int64_t n, std::int64_t limi
 template <class T>
 void append(std::vector<T>& to, const std::vector<T>& from) {
   to.insert(to.end(), from.begin(), from.end());
+}
+
+void add_hits(Random& random, std::int64_t num_hidden, BatchBuffer& buffer) {
+  std::vector<std::vector<std::int64_t>> hits(static_cast<std::size_t>(num_hidden));
+  for (std::size_t g = 0; g + 1 < buffer.group_offsets.size(); ++g) {
+    for (std::int64_t i = buffer.group_offsets[g]; i < buffer.group_offsets[g + 1]; ++i) {
+      const auto entry = static_cast<std::size_t>(i);
+      const std::size_t h = buffer.group_hidden.empty() ? entry : buffer.group_hidden[entry];
+      for (std::int64_t t = buffer.shared_offsets[g]; t < buffer.shared_offsets[g + 1]; ++t) {
+        if (random.below(3) == 0) hits[h].push_back(t);
+      }
+    }
+  }
+  buffer.hit_offsets.push_back(0);
+  for (const std::vector<std::int64_t>& of_one : hits) {
+    append(buffer.hit_candidates, of_one);
+    buffer.hit_offsets.push_back(static_cast<std::int64_t>(buffer.hit_candidates.size()));
+  }
 }
 
 // hidden[g] hidden vectors against candidates[g] shared candidates, for every group g.
@@ -122,6 +146,13 @@ BatchBuffer random_batch(Random& random, const std::vector<int>& hidden, const s
   }
   for (std::size_t i = 0; i < buffer.own_rows.size(); ++i)
     buffer.own_labels.push_back(random.below(2) == 0 ? 0.0F : 1.0F);
+  if (options.log_q) {
+    std::vector<float> of_row;
+    for (std::int64_t row = 0; row < output_rows; ++row) of_row.push_back(static_cast<float>(random.uniform(-2, 2)));
+    for (const RowId row : buffer.shared_rows) buffer.shared_log_q.push_back(of_row[index(row)]);
+    for (const RowId row : buffer.own_rows) buffer.own_log_q.push_back(of_row[index(row)]);
+  }
+  if (options.hits) add_hits(random, num_hidden, buffer);
   return buffer;
 }
 
@@ -163,9 +194,76 @@ Range bag_of(const BatchBuffer& batch, std::size_t h) {
   return batch.bag_offsets.empty() ? Range{h, h + 1} : range_of(batch.bag_offsets, h);
 }
 
-// One step down the gradient of one group's loss, every derivative taken before anything changes. Returns the loss.
-double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, Matrix& output, double rate) {
+struct Candidate {
+  RowId row;
+  double label, weight, log_q;
+};
+
+// What hidden vector h of group g is scored against: a hit on a row leaves out all candidates of that row.
+std::vector<Candidate> candidates_of(const BatchBuffer& batch, std::size_t g, std::size_t h) {
   const Range shared = range_of(batch.shared_offsets, g);
+  std::vector<RowId> left_out;
+  if (!batch.hit_offsets.empty()) {
+    const Range hits = range_of(batch.hit_offsets, h);
+    for (std::size_t i = hits.begin; i < hits.end; ++i) {
+      const auto t = static_cast<std::size_t>(batch.hit_candidates[i]);
+      if (t >= shared.begin && t < shared.end) left_out.push_back(batch.shared_rows[t]);
+    }
+  }
+  std::vector<Candidate> candidates;
+  for (std::size_t t = shared.begin; t < shared.end; ++t) {
+    const RowId row = batch.shared_rows[t];
+    if (std::find(left_out.begin(), left_out.end(), row) != left_out.end()) continue;
+    const double log_q = batch.shared_log_q.empty() ? 0.0 : double{batch.shared_log_q[t]};
+    candidates.push_back({row, double{batch.shared_labels[t]}, at(batch.shared_weights, t), log_q});
+  }
+  if (batch.own_offsets.empty()) return candidates;
+  const Range own = range_of(batch.own_offsets, h);
+  for (std::size_t t = own.begin; t < own.end; ++t) {
+    const double log_q = batch.own_log_q.empty() ? 0.0 : double{batch.own_log_q[t]};
+    candidates.push_back({batch.own_rows[t], double{batch.own_labels[t]}, 1, log_q});
+  }
+  return candidates;
+}
+
+// The loss of one hidden vector, and -dLoss/dScore of every candidate in its place.
+double reference_link(const std::vector<Candidate>& candidates, const std::vector<double>& scores,
+                      const Scoring& scoring, std::vector<double>& coefficients) {
+  double loss = 0;
+  coefficients.clear();
+  if (scoring.link == Link::kLogistic) {
+    for (std::size_t t = 0; t < scores.size(); ++t) {
+      const Candidate& c = candidates[t];
+      const double s = scores[t] - c.log_q;
+      loss += c.weight * (reference_softplus(s) - c.label * s);
+      coefficients.push_back(c.weight * (c.label - reference_sigmoid(s)));
+    }
+    return loss;
+  }
+  const double scale{scoring.score_scale};
+  double most = -1e300;
+  double total = 0;
+  double labels = 0;
+  for (std::size_t t = 0; t < scores.size(); ++t) {
+    if (candidates[t].weight > 0) most = std::max(most, scale * scores[t] - candidates[t].log_q);
+    labels += candidates[t].weight * candidates[t].label;
+  }
+  const auto mass = [&](std::size_t t) {   // of a candidate of weight 0 it could overflow
+    const Candidate& c = candidates[t];
+    return c.weight > 0 ? c.weight * std::exp(scale * scores[t] - c.log_q - most) : 0.0;
+  };
+  for (std::size_t t = 0; t < scores.size(); ++t) total += mass(t);
+  for (std::size_t t = 0; t < scores.size(); ++t) {
+    const Candidate& c = candidates[t];
+    loss += c.weight * c.label * (std::log(total) + most - (scale * scores[t] - c.log_q));
+    coefficients.push_back(total > 0 ? scale * (c.weight * c.label - labels * mass(t) / total) : 0.0);
+  }
+  return total > 0 ? loss : 0.0;
+}
+
+// One step down the gradient of one group's loss, every derivative taken before anything changes. Returns the loss.
+double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, Matrix& output, double rate,
+                       const Scoring& scoring = {}) {
   const Range members = range_of(batch.group_offsets, g);
   Matrix new_input = input;
   Matrix new_output = output;
@@ -177,19 +275,14 @@ double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, M
     for (std::size_t e = bag.begin; e < bag.end; ++e)
       add_scaled(hidden, at(batch.forward_scale, h) * at(batch.bag_weights, e), input[index(batch.bag_rows[e])]);
     std::vector<double> step(hidden.size());
-    const auto score = [&](RowId row, double label, double weight) {
-      const double s = dot(hidden, output[index(row)]);
-      const double coefficient = rate * weight * (label - reference_sigmoid(s));
-      loss += weight * (reference_softplus(s) - label * s);
-      add_scaled(step, coefficient, output[index(row)]);
-      add_scaled(new_output[index(row)], coefficient, hidden);
-    };
-    for (std::size_t t = shared.begin; t < shared.end; ++t)
-      score(batch.shared_rows[t], batch.shared_labels[t], at(batch.weight, h) * at(batch.shared_weights, t));
-    if (!batch.own_offsets.empty()) {
-      const Range own = range_of(batch.own_offsets, h);
-      for (std::size_t t = own.begin; t < own.end; ++t)
-        score(batch.own_rows[t], batch.own_labels[t], at(batch.weight, h));
+    const std::vector<Candidate> candidates = candidates_of(batch, g, h);
+    std::vector<double> scores, coefficients;
+    for (const Candidate& candidate : candidates) scores.push_back(dot(hidden, output[index(candidate.row)]));
+    loss += at(batch.weight, h) * reference_link(candidates, scores, scoring, coefficients);
+    for (std::size_t t = 0; t < candidates.size(); ++t) {
+      const double coefficient = rate * at(batch.weight, h) * coefficients[t];
+      add_scaled(step, coefficient, output[index(candidates[t].row)]);
+      add_scaled(new_output[index(candidates[t].row)], coefficient, hidden);
     }
     for (std::size_t e = bag.begin; e < bag.end; ++e)
       add_scaled(new_input[index(batch.bag_rows[e])], at(batch.backward_scale, h) * at(batch.bag_weights, e), step);
@@ -199,10 +292,10 @@ double reference_group(const BatchBuffer& batch, std::size_t g, Matrix& input, M
   return loss;
 }
 
-double reference_train(const BatchBuffer& batch, Matrix& input, Matrix& output, double rate) {
+double reference_train(const BatchBuffer& batch, Matrix& input, Matrix& output, double rate, const Scoring& scoring) {
   double loss = 0;
   for (std::size_t g = 0; g + 1 < batch.group_offsets.size(); ++g)
-    loss += reference_group(batch, g, input, output, rate);
+    loss += reference_group(batch, g, input, output, rate, scoring);
   return loss;
 }
 
@@ -251,35 +344,37 @@ struct Tables {
     fill(output.view(), out);
   }
 
-  LossSum train(const Kernels& kernels, const Batch& batch, const GroupSettings& settings, Scratch& scratch) {
+  LossSum train(const Kernels& kernels, const Batch& batch, const GroupSettings& settings, Scratch& scratch,
+                Link link = Link::kLogistic) {
     scratch.reserve(batch, input.view().stride);
     LossSum loss;
-    kernels.train_logistic(BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
+    kernels.train(link)(BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
     return loss;
   }
-  LossSum train(const Kernels& kernels, const Batch& batch, float rate) {
+  LossSum train(const Kernels& kernels, const Batch& batch, float rate, const Scoring& scoring = {}) {
     Scratch scratch;
     GroupSettings settings;
     settings.learning_rate = rate;
-    return train(kernels, batch, settings, scratch);
+    settings.score_scale = scoring.score_scale;
+    return train(kernels, batch, settings, scratch, scoring.link);
   }
 
   Table input, output;
 };
 
 // Trains `raw` with every instruction set and with the reference; returns the weight of the measured hidden vectors.
-void check_against_reference(BatchBuffer& raw, const Matrix& input, const Matrix& output) {
+void check_against_reference(BatchBuffer& raw, const Matrix& input, const Matrix& output, const Scoring& scoring = {}) {
   const Batch given = raw.view();
   validate(given, static_cast<std::int64_t>(input.size()), static_cast<std::int64_t>(output.size()));
   BatchBuffer buffer = canonical(given);
   const Batch batch = buffer.view();
   Matrix expected_input = input;
   Matrix expected_output = output;
-  const double expected_loss = reference_train(raw, expected_input, expected_output, kRate);
+  const double expected_loss = reference_train(raw, expected_input, expected_output, double{rate_of(scoring)}, scoring);
   for (const Kernels* kernels : all_kernels()) {
     CAPTURE(std::string(kernels->instruction_set));
     Tables tables(input, output);
-    const LossSum loss = tables.train(*kernels, batch, kRate);
+    const LossSum loss = tables.train(*kernels, batch, rate_of(scoring), scoring);
     CHECK(loss.loss == doctest::Approx(expected_loss).epsilon(kTolerance));
     CHECK(largest_difference(tables.input.view(), expected_input) < kTolerance);
     CHECK(largest_difference(tables.output.view(), expected_output) < kTolerance);
@@ -295,6 +390,7 @@ std::vector<int> every_number_of_candidates() {
 }
 
 const std::initializer_list<std::int64_t> kDims = {1, 15, 16, 17, 31, 33, 64, 100, 128, 300};
+const std::initializer_list<Scoring> kScorings = {{}, {Link::kSoftmax, 1, 1}, {Link::kSoftmax, 0.6F, 1}};
 
 }   // namespace
 
@@ -307,11 +403,14 @@ TEST_CASE("groups of distinct rows are trained in place as by the reference") {
       Options options;
       options.distinct = true;
       options.weights = hidden % 2 == 1;
+      options.log_q = hidden % 3 == 1;
+      options.hits = hidden % 5 == 1;
       BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden),
                                      every_number_of_candidates(), kMostHidden, kMostCandidates, options);
       if (hidden > 0) REQUIRE(canonical(raw.view()).rows_distinct);
-      check_against_reference(raw, random_matrix(random, kMostHidden, dim),
-                              random_matrix(random, kMostCandidates, dim));
+      const Matrix input = random_matrix(random, kMostHidden, dim);
+      const Matrix output = random_matrix(random, kMostCandidates, dim);
+      for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
     }
   }
 }
@@ -323,10 +422,12 @@ TEST_CASE("groups with every option are trained as by the reference") {
       CAPTURE(hidden);
       Random random(static_cast<std::uint64_t>(dim * 100 + hidden));
       const auto coin = [&random] { return random.below(2) == 0; };
-      const Options options{false, coin(), coin(), coin(), coin(), coin(), coin()};
+      const Options options{false, coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin()};
       BatchBuffer raw = random_batch(random, std::vector<int>(kMostCandidates + 1, hidden),
                                      every_number_of_candidates(), 12, 12, options);
-      check_against_reference(raw, random_matrix(random, 12, dim), random_matrix(random, 12, dim));
+      const Matrix input = random_matrix(random, 12, dim);
+      const Matrix output = random_matrix(random, 12, dim);
+      for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
     }
   }
 }
@@ -336,7 +437,7 @@ TEST_CASE("groups of any size follow one another") {
     CAPTURE(seed);
     Random random(seed);
     const auto coin = [&random] { return random.below(2) == 0; };
-    const Options options{false, coin(), coin(), coin(), coin(), coin(), coin()};
+    const Options options{false, coin(), coin(), coin(), coin(), coin(), coin(), coin(), coin()};
     std::vector<int> hidden, candidates;
     for (std::int64_t g = random.below(12); g > 0; --g) {
       hidden.push_back(static_cast<int>(random.below(kMostHidden + 1)));
@@ -344,7 +445,9 @@ TEST_CASE("groups of any size follow one another") {
     }
     BatchBuffer raw = random_batch(random, hidden, candidates, 90, 90, options);
     const std::int64_t dim = 1 + random.below(70);
-    check_against_reference(raw, random_matrix(random, 90, dim), random_matrix(random, 90, dim));
+    const Matrix input = random_matrix(random, 90, dim);
+    const Matrix output = random_matrix(random, 90, dim);
+    for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
   }
 }
 
@@ -382,6 +485,102 @@ TEST_CASE("rows in place are trained as copies of them") {
   }
 }
 
+TEST_CASE("groups of more candidates than a block of the softmax's sum are trained as by the reference") {
+  Random random(8);
+  Options options;
+  options.weights = options.own = options.log_q = options.hits = true;
+  BatchBuffer raw = random_batch(random, {3, 1}, {1500, 2100}, 9, 2500, options);
+  const Matrix input = random_matrix(random, 9, 19);
+  const Matrix output = random_matrix(random, 2500, 19);
+  for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
+}
+
+TEST_CASE("groups that repeat the rows of the first are trained as if each had its own") {
+  Random random(9);
+  const std::vector<int> hidden = {3, 1, 0, 7};
+  Options options;
+  options.distinct = true;
+  for (const int candidates : {1, 5, 6, 14, 40}) {
+    BatchBuffer raw = random_batch(random, hidden, std::vector<int>(hidden.size(), candidates), 9, 40, options);
+    BatchBuffer repeated = raw;
+    repeated.rows_distinct = repeated.rows_repeat = true;
+    repeated.shared_rows.resize(static_cast<std::size_t>(candidates));
+    for (std::size_t t = 0; t < raw.shared_rows.size(); ++t)
+      raw.shared_rows[t] = raw.shared_rows[t % static_cast<std::size_t>(candidates)];
+    raw.rows_distinct = true;
+    const Matrix input = random_matrix(random, 9, 33);
+    const Matrix output = random_matrix(random, 40, 33);
+    for (const Scoring& scoring : kScorings) {
+      for (const Kernels* kernels : all_kernels()) {
+        Tables first(input, output);
+        Tables second(input, output);
+        CHECK(first.train(*kernels, raw.view(), kRate, scoring).loss ==
+              second.train(*kernels, repeated.view(), kRate, scoring).loss);
+        for (const auto& [a, b] :
+             {std::pair{first.input.view(), second.input.view()}, std::pair{first.output.view(), second.output.view()}})
+          CHECK(std::equal(a.data, a.data + a.rows * a.stride, b.data));
+      }
+    }
+  }
+}
+
+TEST_CASE("a softmax of scores of ten thousand is exact, and of scores far apart 0 or 1") {
+  // Scores 10000, 9999, -10000 and 0, of a hidden vector of 1.
+  BatchBuffer buffer;
+  buffer.bag_rows = {RowId{0}};
+  buffer.group_offsets = {0, 1};
+  buffer.shared_offsets = {0, 4};
+  buffer.shared_rows = {RowId{0}, RowId{1}, RowId{2}, RowId{3}};
+  buffer.rows_distinct = true;
+  const Matrix input = {{1}};
+  const Matrix output = {{1e4}, {9999}, {-1e4}, {0}};
+  for (const Kernels* kernels : all_kernels()) {
+    for (std::size_t label = 0; label < 4; ++label) {
+      buffer.shared_labels.assign(4, 0);
+      buffer.shared_labels[label] = 1;
+      Tables tables(input, output);
+      const double log_z = 1e4 + std::log1p(std::exp(-1.0));
+      const double loss = tables.train(*kernels, buffer.view(), 512, {Link::kSoftmax, 1, 1}).loss;
+      CHECK(loss == doctest::Approx(log_z - output[label][0]).epsilon(1e-6));
+      for (std::size_t t = 0; t < 4; ++t) {
+        const double moved = double{tables.output.view().row(RowId{static_cast<std::uint32_t>(t)})[0]} - output[t][0];
+        const double share = t < 2 ? std::exp(output[t][0] - log_z) : 0;
+        const double expected = 512 * ((t == label ? 1 : 0) - share);
+        CHECK(std::abs(moved - expected) < 2e-3);   // rows near 10000 are rounded to 2^-11 = 5e-4
+        if (t >= 2 && t != label) CHECK(moved == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("examples of several groups are measured together and count once") {
+  Random random(3);
+  BatchBuffer raw = random_batch(random, {2, 2, 3, 3, 1, 1}, {4, 7, 4, 5, 4, 1}, 9, 9, {});
+  raw.group_hidden = {0, 1, 0, 1, 2, 3, 4, 2, 3, 4, 5, 5};
+  raw.bag_rows.resize(6);
+  BatchBuffer buffer = canonical(raw.view());
+  Matrix input = random_matrix(random, 9, 20);
+  Matrix output = random_matrix(random, 9, 20);
+  const Scoring scoring{Link::kSoftmax, 1, 2};
+  std::vector<double> losses;
+  for (std::size_t g = 0; g < 6; ++g) losses.push_back(reference_group(raw, g, input, output, 0, scoring));
+  for (const Kernels* kernels : all_kernels()) {
+    for (std::int64_t first = 0; first < 3; ++first) {
+      Tables tables(input, output);
+      Scratch scratch;
+      GroupSettings settings;
+      settings.first_group = 2 * first;
+      settings.loss_every = 3;
+      settings.groups_each = 2;
+      const auto example = static_cast<std::size_t>((3 - first) % 3);
+      const LossSum sum = tables.train(*kernels, buffer.view(), settings, scratch, Link::kSoftmax);
+      CHECK(sum.loss == doctest::Approx(losses[2 * example] + losses[2 * example + 1]).epsilon(1e-5));
+      CHECK(sum.weight ==
+            static_cast<double>(buffer.group_offsets[2 * example + 1] - buffer.group_offsets[2 * example]));
+    }
+  }
+}
+
 TEST_CASE("a step is minus the two-sided difference quotient of the measured loss") {
   // The quotient's error is step^2 / 6 times a third derivative of order 1, and the rounding of some 50 float scores
   // divided by the step: below 1e-3 each. The directions have length 1, the derivatives along them are of order 1.
@@ -390,16 +589,16 @@ TEST_CASE("a step is minus the two-sided difference quotient of the measured los
     Random random(5 + distinct);
     Options options;
     options.distinct = distinct;
-    options.weights = options.bags = options.entries = options.own = !distinct;
+    options.weights = options.bags = options.entries = options.own = options.hits = !distinct;
     BatchBuffer raw = random_batch(random, {5}, {6}, 7, 7, options);
     BatchBuffer buffer = canonical(raw.view());
     const Batch batch = buffer.view();
     REQUIRE(batch.rows_distinct == distinct);
     const Matrix tables[2] = {random_matrix(random, 7, 33), random_matrix(random, 7, 33)};
-    for (const Kernels* kernels : all_kernels()) {
+    const auto check = [&](const Kernels* kernels, const Scoring& scoring) {
       CAPTURE(std::string(kernels->instruction_set));
       Tables trained(tables[0], tables[1]);
-      trained.train(*kernels, batch, 1.0F);
+      trained.train(*kernels, batch, 1.0F, scoring);
       const TableView views[2] = {trained.input.view(), trained.output.view()};
       for (int side = 0; side < 2; ++side) {
         for (int repeat = 0; repeat < 5; ++repeat) {
@@ -409,7 +608,7 @@ TEST_CASE("a step is minus the two-sided difference quotient of the measured los
           const auto loss_at = [&](double step) {
             Matrix moved[2] = {tables[0], tables[1]};
             for (std::size_t r = 0; r < 7; ++r) add_scaled(moved[side][r], step / std::sqrt(square), direction[r]);
-            return Tables(moved[0], moved[1]).train(*kernels, batch, 0.0F).loss;
+            return Tables(moved[0], moved[1]).train(*kernels, batch, 0.0F, scoring).loss;
           };
           double along = 0;
           for (std::size_t r = 0; r < 7; ++r) {
@@ -420,6 +619,9 @@ TEST_CASE("a step is minus the two-sided difference quotient of the measured los
                 doctest::Approx((loss_at(-kStep) - loss_at(kStep)) / (2 * kStep)).scale(1).epsilon(2e-3));
         }
       }
+    };
+    for (const Kernels* kernels : all_kernels()) {
+      for (const Scoring& scoring : kScorings) check(kernels, scoring);
     }
   }
 }

@@ -32,6 +32,8 @@ class Arrays:
     own_rows: NDArray[np.uint32] | None = None
     own_labels: NDArray[np.float32] | None = None
     own_log_q: NDArray[np.float32] | None = None
+    hit_offsets: NDArray[np.int64] | None = None
+    hit_candidates: NDArray[np.int64] | None = None
 
 
 def concatenate(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -55,13 +57,14 @@ def random_batch(
     own: bool = False,
     regroup: bool = False,
     distinct: bool = False,
+    hits: bool = False,
 ) -> Arrays:
     """Return a batch of len(hidden) groups: hidden[g] hidden vectors against candidates[g] shared candidates.
 
     bags: bags of 0 to 5 rows with entry weights and scales, else one row each. exact: the same scale backwards.
     weights: of hidden vectors and of candidates, and log_q of these. own: 0 to 3 candidates of each hidden vector
     alone. regroup: groups pick their hidden vectors at random, with repetition. distinct: no row twice in a group's
-    bags or candidates.
+    bags or candidates. hits: a third of the pairs of a hidden vector and a shared candidate are left out.
     """
     entries, num_hidden = sum(hidden), sum(hidden)
     optional: dict[str, NDArray] = {}
@@ -93,6 +96,15 @@ def random_batch(
         optional["shared_log_q"] = log_q[shared_rows]
         if own:
             optional["own_log_q"] = random.normal(size=len(optional["own_rows"])).astype(np.float32)
+    if hits:
+        members = optional.get("group_hidden", np.arange(entries))
+        pairs: list[list[int]] = [[] for _ in range(num_hidden)]
+        for entry, h in enumerate(members):
+            group = int(np.searchsorted(np.cumsum(hidden), entry, side="right"))
+            first = sum(candidates[:group])
+            pairs[h] += (first + np.flatnonzero(random.integers(3, size=candidates[group]) == 0)).tolist()
+        optional["hit_offsets"] = offsets_of([len(p) for p in pairs])
+        optional["hit_candidates"] = np.array([t for some in pairs for t in some], np.int64)
     return Arrays(
         bag_rows=bag_rows.astype(np.uint32),
         group_offsets=offsets_of(hidden),

@@ -189,8 +189,10 @@ def dense(loss: Any, buffers: Buffers) -> np.ndarray:
     return log_probabilities(copy.deepcopy(loss), buffers.hidden, buffers.weights, buffers.bias)
 
 
-def assert_close(found: np.ndarray, expected: np.ndarray, what: str, tolerance: float = 1e-5) -> None:
+def assert_close(
+    found: np.ndarray, expected: np.ndarray, what: str, *, tolerance: float = 1e-5, floor: float = 0.0
+) -> None:
     """Compare relative to the largest entry: sums of many float32 terms are as exact as their largest parts are."""
     assert found.shape == expected.shape, what
-    largest = np.abs(expected).max(initial=0.0)
+    largest = np.abs(expected).max(initial=floor)
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest, err_msg=what)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hogvec import ClassTree, SkipGram, Trainer
+from hogvec import ClassTree, HierarchicalSoftmax, SkipGram, Trainer
 from hogvec.reference import class_log_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,6 +144,8 @@ def test_the_classes_asked_for_are_checked() -> None:
             tree.members_of(class_id)
 
 
-def test_a_tree_is_no_loss() -> None:
+def test_classes_are_the_tree_of_a_loss_and_no_loss() -> None:
+    tree = ClassTree([3, 2, 1])
+    assert HierarchicalSoftmax(tree=tree).tree is tree
     with pytest.raises(TypeError, match=r"^loss must be a .*, got ClassTree\(<3 ids in 2 classes>\)$"):
-        Trainer(SkipGram(), ClassTree([3, 2, 1]))  # type: ignore[arg-type]
+        Trainer(SkipGram(), tree)  # type: ignore[arg-type]

@@ -43,9 +43,7 @@ STEP, TOLERANCE = 1e-5, 1e-8
 
 
 def class_tree_loss(multi_label: str = "split") -> HierarchicalSoftmax:
-    loss = HierarchicalSoftmax(multi_label=multi_label)
-    object.__setattr__(loss, "tree", ClassTree(COUNTS))
-    return loss
+    return HierarchicalSoftmax(tree=ClassTree(COUNTS), multi_label=multi_label)
 
 
 # Every loss with every option that changes its formula, for targets (B,) and (B, 2).
@@ -388,8 +386,15 @@ def test_equal_targets_of_an_example_are_one_with_the_sum_of_the_labels() -> Non
     log_p = scores - np.log(np.exp(scores).sum())
     assert value == pytest.approx(-(0.75 * log_p[2] + 0.25 * log_p[0]), rel=1e-14)
     np.testing.assert_allclose(gradient, np.exp(log_p) - [0.25, 0, 0.75], rtol=1e-12)
-    once, twice = (loss_of_scores(OneVsAll(), scores, t, draw(OneVsAll(), [])) for t in ([1], [1, 1]))
-    assert once[0] == twice[0]
+    draws = hand_made_draws([0, 1], [0.25, 0.5, 0.25])
+    for loss in (
+        OneVsAll(),
+        Softmax(multi_label="independent"),
+        NegativeSampling(2, sampler=UniformSampler(3), multi_label="independent"),
+        HierarchicalSoftmax(tree=BalancedTree(4), multi_label="independent"),
+    ):
+        once, twice = (loss_of_scores(loss, scores, t, draws) for t in ([1, 2], [1, 2, 1]))
+        assert once[0] == twice[0]
 
 
 def test_samplers_that_learn_see_the_targets_in_their_order() -> None:
@@ -402,6 +407,10 @@ def test_samplers_that_learn_see_the_targets_in_their_order() -> None:
     assert draws.ids.tolist() == [3, 1, 3, 3]
     np.testing.assert_array_equal(np.exp(draws.log_probability), in_batch.probability())  # after it
     np.testing.assert_allclose(np.exp(draws.log_expected), 4 * in_batch.probability(), rtol=1e-14)
+    mixture = MixtureSampler([InBatchSampler(4), LearnedUnigramSampler(4)], [1, 1])
+    draws = draw(SampledSoftmax(3, sampler=mixture, unique=False), [2, 2])
+    np.testing.assert_allclose(np.exp(draws.log_probability), [1 / 8, 1 / 8, 5 / 8, 1 / 8])
+    np.testing.assert_allclose(mixture.samplers[1].probability(), np.array([1, 1, 3, 1]) / 6)
     # An empty batch is nothing to see.
     assert draw(SampledSoftmax(None, sampler=in_batch), np.zeros(0, int)).ids.size == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import hogvec
 import numpy as np
@@ -33,6 +34,8 @@ class Case:
     input_table: np.ndarray
     output_table: np.ndarray
     learning_rate: float = RATE
+    link: Literal["logistic", "softmax"] = "logistic"
+    score_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,20 @@ def train(case: Case, instruction_set: str = "") -> Trained:
     tables.input[:] = case.input_table
     tables.output[:] = case.output_table
     arrays = hogvec.Batch(**vars(case.batch))._arrays()
-    loss = tables.train_batch(**arrays, learning_rate=case.learning_rate, instruction_set=instruction_set)
+    loss = tables.train_batch(
+        **arrays,
+        link=case.link,
+        score_scale=case.score_scale,
+        learning_rate=case.learning_rate,
+        instruction_set=instruction_set,
+    )
     return Trained(loss, tables.input, tables.output)
 
 
 def train_reference(case: Case) -> Trained:
     tables = case.input_table.astype(np.float64), case.output_table.astype(np.float64)
-    return Trained(reference.train_batch(case.batch, *tables, case.learning_rate), *tables)
+    scoring = {"link": case.link, "score_scale": case.score_scale}
+    return Trained(reference.train_batch(case.batch, *tables, case.learning_rate, **scoring), *tables)
 
 
 def check(case: Case, trained: Trained, expected: Trained) -> None:
@@ -67,8 +77,9 @@ def check(case: Case, trained: Trained, expected: Trained) -> None:
     assert trained.loss == pytest.approx(expected.loss, rel=TOLERANCE, abs=TOLERANCE)
 
 
-def make_cases() -> list[Case]:
+def make_cases(link: Literal["logistic", "softmax"]) -> list[Case]:
     """Dimensions x numbers of hidden vectors x numbers of candidates, in place and with all options in rotation."""
+    scale = 0.75 if link == "softmax" else 1.0
     cases = []
     for dim in DIMS:
         every = dim == 17
@@ -78,7 +89,7 @@ def make_cases() -> list[Case]:
             for distinct in (True, False):
                 random = np.random.default_rng([dim, hidden, distinct])
                 input_rows, output_rows = (MOST_HIDDEN, MOST_CANDIDATES) if distinct else (12, 12)
-                options = {"distinct": True, "weights": hidden % 2 == 1}
+                options = {"distinct": True, "weights": hidden % 2 == 1, "hits": hidden % 3 == 2}
                 if not distinct:
                     options = {
                         "bags": hidden % 2 == 0,
@@ -86,17 +97,17 @@ def make_cases() -> list[Case]:
                         "weights": hidden % 3 == 0,
                         "own": hidden % 5 < 2,
                         "regroup": hidden % 7 == 0,
+                        "hits": hidden % 2 == 1,
                     }
                 batch = random_batch(random, **sizes, input_rows=input_rows, output_rows=output_rows, **options)
-                cases.append(
-                    Case(batch, *(t.astype(np.float32) for t in make_tables(random, input_rows, output_rows, dim)))
-                )
+                tables = (t.astype(np.float32) for t in make_tables(random, input_rows, output_rows, dim))
+                cases.append(Case(batch, *tables, link=link, score_scale=scale))
     return cases
 
 
-@pytest.fixture(scope="module")
-def expectations() -> list[tuple[Case, Trained]]:
-    return [(case, train_reference(case)) for case in make_cases()]
+@pytest.fixture(scope="module", params=["logistic", "softmax"])
+def expectations(request: pytest.FixtureRequest) -> list[tuple[Case, Trained]]:
+    return [(case, train_reference(case)) for case in make_cases(request.param)]
 
 
 @pytest.mark.parametrize("instruction_set", hogvec.info()["available_instruction_sets"])
@@ -123,9 +134,11 @@ def cases(draw: st.DrawFn) -> Case:
         weights=draw(st.booleans()),
         own=draw(st.booleans()),
         regroup=draw(st.booleans()),
+        hits=draw(st.booleans()),
     )
     tables = make_tables(random, input_rows, output_rows, draw(st.integers(1, 70)))
-    return Case(batch, *(table.astype(np.float32) for table in tables))
+    link = draw(st.sampled_from(["logistic", "softmax"]))
+    return Case(batch, *(table.astype(np.float32) for table in tables), link=link)
 
 
 @settings(max_examples=150)
@@ -135,8 +148,11 @@ def test_any_batch_is_trained_as_by_the_reference(case: Case) -> None:
 
 
 @pytest.mark.parametrize("dim", [1, 17, 100])
-@pytest.mark.parametrize("options", [{"distinct": True}, {"bags": True}, {"weights": True, "own": True}])
-def test_the_kernels_step_is_minus_the_difference_quotient_of_its_own_loss(dim: int, options: dict[str, bool]) -> None:
+@pytest.mark.parametrize("options", [{"distinct": True}, {"bags": True}, {"weights": True, "own": True, "hits": True}])
+@pytest.mark.parametrize("link", ["logistic", "softmax"])
+def test_the_kernels_step_is_minus_the_difference_quotient_of_its_own_loss(
+    link: Literal["logistic", "softmax"], dim: int, options: dict[str, bool]
+) -> None:
     # Two-sided differences along random directions of length 1. The step 2^-5 balances the error of the quotient,
     # step^2 / 6 times a third derivative of order 1 (2e-4), and the rounding of float32 scores, 2^-24 * 25 scores of
     # order 1 / step (5e-5). Gradients along these directions are of order 1.
@@ -145,9 +161,10 @@ def test_the_kernels_step_is_minus_the_difference_quotient_of_its_own_loss(dim: 
     tables = [table.astype(np.float32) for table in make_tables(random, 6, 6, dim)]
 
     def loss_at(input_table: np.ndarray, output_table: np.ndarray) -> float:
-        return train(Case(batch, input_table.astype(np.float32), output_table.astype(np.float32), 0.0)).loss
+        return train(Case(batch, input_table.astype(np.float32), output_table.astype(np.float32), 0.0, link, 0.5)).loss
 
-    trained = train(Case(batch, *tables, 1.0))  # the tables' rows are of order 1: the step is exact to some 2^-24
+    # The tables' rows are of order 1: the step is exact to some 2^-24.
+    trained = train(Case(batch, *tables, 1.0, link, 0.5))
     step = 2.0**-5
     for table, change in ((0, trained.input_table - tables[0]), (1, trained.output_table - tables[1])):
         for _ in range(10):
@@ -189,6 +206,101 @@ def test_scores_beyond_float32s_exponentials_train_and_measure_like_the_referenc
         assert trained.loss == pytest.approx(expected.loss, rel=1e-6)
 
 
+@pytest.mark.parametrize("instruction_set", hogvec.info()["available_instruction_sets"])
+def test_a_softmax_of_scores_up_to_ten_thousand_is_exact(instruction_set: str) -> None:
+    # Scores 1e4, -1e4, 1e4 - 1, 0 and for the other hidden vector their negatives, own candidates and a hit among them.
+    hidden = np.array([[1.0], [-1.0]], np.float32)
+    rows = np.array([[1e4], [-1e4], [9999.0], [0.0]], np.float32)
+    for label_at in range(4):
+        batch = Arrays(
+            bag_rows=np.array([0, 1]),
+            group_offsets=np.array([0, 2]),
+            shared_offsets=np.array([0, 4]),
+            shared_rows=np.arange(4),
+            shared_labels=np.eye(4)[label_at],
+            own_offsets=np.array([0, 1, 1]),
+            own_rows=np.array([2]),
+            own_labels=np.array([1.0]),
+            hit_offsets=np.array([0, 0, 1]),
+            hit_candidates=np.array([1]),
+        )
+        case = Case(batch, hidden, rows, 2.0**-10, "softmax")
+        trained, expected = train(case, instruction_set), train_reference(case)
+        np.testing.assert_allclose(trained.input_table, expected.input_table, rtol=2e-6, atol=1e-6)
+        np.testing.assert_allclose(trained.output_table, expected.output_table, rtol=2e-6)
+        assert trained.loss == pytest.approx(expected.loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("link", ["logistic", "softmax"])
+def test_what_is_left_out_changes_nothing_at_all(link: Literal["logistic", "softmax"]) -> None:
+    # Row 1 stands twice, and a hit on either leaves out both, label and all. Left alone, row 2 competes with nothing.
+    batch = Arrays(
+        bag_rows=np.array([0]),
+        group_offsets=np.array([0, 1]),
+        shared_offsets=np.array([0, 3]),
+        shared_rows=np.array([1, 2, 1]),
+        shared_labels=np.array([0.0, 1.0, 1.0]),
+        hit_offsets=np.array([0, 1]),
+        hit_candidates=np.array([0]),
+    )
+    tables = [table.astype(np.float32) for table in make_tables(np.random.default_rng(1), 1, 4, 20)]
+    trained = train(Case(batch, *tables, 0.5, link))
+    np.testing.assert_array_equal(trained.output_table[1], tables[1][1])
+    score = float(tables[0][0].astype(float) @ tables[1][2])
+    if link == "softmax":
+        assert trained.loss == 0
+        np.testing.assert_array_equal(trained.output_table, tables[1])
+        np.testing.assert_array_equal(trained.input_table, tables[0])
+    else:
+        assert trained.loss == pytest.approx(np.log1p(np.exp(-score)), rel=1e-5)
+
+
+def test_a_softmax_over_nothing_has_no_loss() -> None:
+    batch = Arrays(
+        bag_rows=np.array([0, 0, 0]),
+        group_offsets=np.array([0, 1, 2, 3]),
+        shared_offsets=np.array([0, 0, 2, 3]),
+        shared_rows=np.array([1, 2, 1]),
+        shared_labels=np.array([1.0, 1.0, 1.0]),
+        shared_weights=np.array([0.0, 0.0, 1.0], np.float32),
+        hit_offsets=np.array([0, 0, 0, 1]),
+        hit_candidates=np.array([2]),
+    )
+    tables = [table.astype(np.float32) for table in make_tables(np.random.default_rng(1), 1, 4, 20)]
+    trained = train(Case(batch, *tables, 0.5, "softmax"))
+    assert trained.loss == 0
+    np.testing.assert_array_equal(trained.output_table, tables[1])
+
+
+def test_an_own_positive_against_all_rows_is_the_full_softmax() -> None:
+    # A mini-batch as one group: every row is shared, the positive is each example's own and its shared copy a hit.
+    random = np.random.default_rng(6)
+    hidden, rows = random.normal(size=(5, 8)).astype(np.float32), random.normal(size=(7, 8)).astype(np.float32)
+    targets = random.integers(7, size=5)
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=8), hogvec.Softmax(temperature=0.5))
+    trainer.initialize(input_rows=5, output_rows=7)
+    trainer.input_table[:], trainer.output_table[:] = hidden, rows
+    batch = hogvec.Batch(
+        bag_rows=np.arange(5),
+        group_offsets=[0, 5],
+        shared_offsets=[0, 7],
+        shared_rows=np.arange(7),
+        shared_labels=np.zeros(7),
+        own_offsets=np.arange(6),
+        own_rows=targets,
+        own_labels=np.ones(5),
+        hit_offsets=np.arange(6),
+        hit_candidates=targets,
+    )
+    loss = trainer.train_batch(batch, learning_rate=0.25)
+    scores = hidden.astype(float) @ rows.T.astype(float) / 0.5
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert loss == pytest.approx(-np.log(shares[np.arange(5), targets]).sum(), rel=1e-6)
+    coefficients = (np.eye(7)[targets] - shares) / 0.5
+    np.testing.assert_allclose(trainer.input_table, hidden + 0.25 * coefficients @ rows, atol=3e-6)
+    np.testing.assert_allclose(trainer.output_table, rows + 0.25 * coefficients.T @ hidden, atol=3e-6)
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
@@ -223,6 +335,23 @@ def test_scores_beyond_float32s_exponentials_train_and_measure_like_the_referenc
             {"own_offsets": [0, 1, 1, 1], "own_rows": [9], "own_labels": [1]},
             IndexError,
             "own_rows must be below 5, got 9",
+        ),
+        ({"hit_offsets": [0, 1, 1]}, ValueError, "hit_offsets must have length 4, got 3"),
+        ({"hit_offsets": [0, 0, 1, 1]}, ValueError, "hit_offsets must end at 0, got 1"),
+        ({"hit_offsets": []}, TypeError, "hit_offsets must be integers, got dtype float64"),
+        ({"hit_offsets": np.zeros(0, np.int64)}, ValueError, "hit_offsets must not be empty"),
+        ({"hit_candidates": [0]}, ValueError, "hit_candidates without hit_offsets must have length 0, got 1"),
+        (
+            {"hit_offsets": [0, 0, 1, 2], "hit_candidates": [0, 2]},
+            IndexError,
+            "hit_candidates must be shared candidates of a group that the hidden vector stands in, got 2 for hidden "
+            "vector 2",
+        ),
+        (
+            {"hit_offsets": [0, 1, 1, 1], "hit_candidates": [-1]},
+            IndexError,
+            "hit_candidates must be shared candidates of a group that the hidden vector stands in, got -1 for hidden "
+            "vector 0",
         ),
         ({"shared_labels": [1.0, np.nan]}, ValueError, "shared_labels must be finite, got nan"),
         ({"shared_rows": [0.0, 1.0]}, TypeError, "shared_rows must be integers, got dtype float64"),
@@ -268,9 +397,10 @@ def test_a_batch_keeps_copies_that_nobody_changes() -> None:
         batch.bag_rows[0] = 99
 
 
+@pytest.mark.parametrize("loss", [hogvec.NegativeSampling(), hogvec.Softmax()], ids=["logistic", "softmax"])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e38])
-def test_a_batch_whose_loss_is_not_finite_says_so(wrong: float) -> None:
-    trainer = hogvec.Trainer(hogvec.SkipGram(dim=4))
+def test_a_batch_whose_loss_is_not_finite_says_so(wrong: float, loss: hogvec.Loss) -> None:
+    trainer = hogvec.Trainer(hogvec.SkipGram(dim=4), loss)
     trainer.initialize(input_rows=6, output_rows=5)
     trainer.input_table[:] = wrong
     trainer.output_table[:] = 1e30

@@ -1,4 +1,5 @@
-// Memory for kernels: so many floats, 64-byte aligned, not initialised.
+// Memory for kernels: so many floats, 64-byte aligned, not initialised; in huge pages where the system offers them and
+// there is much of it.
 #pragma once
 
 #include <cstddef>
@@ -7,21 +8,21 @@
 
 namespace hogvec {
 
+struct FreeAligned {
+  std::align_val_t alignment{64};
+  void operator()(float* p) const;
+};
+
 class AlignedFloats {
  public:
   AlignedFloats() = default;
-  explicit AlignedFloats(std::size_t count)
-      : memory_(static_cast<float*>(::operator new((count > 0 ? count : 1) * sizeof(float), kAlignment))) {}
+  explicit AlignedFloats(std::size_t count);   // throws std::bad_alloc
 
   float* data() const { return memory_.get(); }
-  float& operator[](std::size_t i) const { return memory_.get()[i]; }
+  float& operator[](std::size_t i) const { return memory_[i]; }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(float* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<float[], Free> memory_;
+  std::unique_ptr<float[], FreeAligned> memory_;
 };
 
 }   // namespace hogvec

@@ -13,6 +13,12 @@ namespace hogvec {
 // Kernels may read this many floats past the end of the arrays of shared candidates.
 inline constexpr std::size_t kReadableSlack = 32;
 
+// How the scores of a hidden vector become a loss: every candidate is a yes-or-no question of its own, or all of them
+// compete. With o = score - log_q, label l and weight w of a candidate, the loss is
+//   logistic: sum of w (softplus(o) - l o)
+//   softmax:  sum of w l (ln Z - o), Z = sum of w exp(o): a candidate of weight w stands for w equal ones.
+enum class Link : std::uint8_t { kLogistic, kSoftmax };
+
 // H hidden vectors in G groups; an empty span means the default named beside it.
 struct Batch {
   // Hidden vector h is forward_scale[h] * sum of bag_weights[e] * input[bag_rows[e]] over its bag, e in
@@ -41,6 +47,13 @@ struct Batch {
   std::span<const float> own_labels;
   std::span<const float> own_log_q;   // default 0
 
+  // Hidden vector h leaves out the shared candidates hit_candidates[i], i in [hit_offsets[h], hit_offsets[h + 1]):
+  // accidental hits. Candidates are counted through the whole batch, and stand in a group of h.
+  std::span<const std::int64_t> hit_offsets;   // (H + 1,), default: none
+  std::span<const std::int64_t> hit_candidates;
+
+  // Every group has the rows of the first, which alone shared_rows holds; labels are still one for each candidate.
+  bool rows_repeat = false;
   // Every bag is one unweighted, unscaled row and the rows of a group are distinct: kernels update them in place.
   bool rows_distinct = false;
 
@@ -50,14 +63,16 @@ struct Batch {
 
 // The arrays behind a Batch, reused from one batch to the next.
 struct BatchBuffer {
-  std::vector<std::int64_t> bag_offsets, group_offsets, shared_offsets, own_offsets;
+  std::vector<std::int64_t> bag_offsets, group_offsets, shared_offsets, own_offsets, hit_offsets, hit_candidates;
   std::vector<RowId> bag_rows, shared_rows, own_rows;
   std::vector<float> bag_weights, forward_scale, backward_scale, weight, shared_labels, shared_weights, shared_log_q,
       own_labels, own_log_q;
   std::vector<std::uint32_t> group_hidden;
   std::vector<WordId> targets;   // (G,): the output that group g is to predict; read by objectives, not by kernels
   std::vector<WordId> draws;     // what an objective drew, before it became candidates
+  std::vector<std::uint64_t> draw_slots;   // a hash table of these
   bool rows_distinct = false;
+  bool rows_repeat = false;
 
   void clear();
   Batch view();   // valid until the next change; adds the slack
@@ -71,8 +86,8 @@ void check_offsets(std::span<const std::int64_t> offsets, std::size_t last, cons
 void validate(const Batch& batch, std::int64_t input_rows, std::int64_t output_rows);
 
 // Puts a hand-made batch into the form kernels take: equal shared rows of a group become one candidate whose weight is
-// the sum and whose label is the weighted mean (the logistic loss is linear in the label, so nothing changes), and
-// groups whose bags are distinct single rows are recognised.
+// the sum and whose label is the weighted mean (the losses are linear in weight times label, so nothing changes; a hit
+// on one of them leaves out all), and groups whose bags are distinct single rows are recognised.
 BatchBuffer canonical(const Batch& batch);
 
 }   // namespace hogvec

@@ -26,8 +26,8 @@ class Scratch {
   void reserve(const Batch& batch, std::int64_t stride, OptimizerKind optimizer = OptimizerKind::kSgd);
 
   float* scores = nullptr;             // (max hidden of a group, padded candidates), then coefficients in place
-  float* losses = nullptr;             // (padded candidates,)
-  float* own_coefficients = nullptr;   // (most own candidates of a group,)
+  float* losses = nullptr;             // (padded candidates,); for the softmax link: what is subtracted from scores
+  float* own_coefficients = nullptr;   // (most own candidates of a group,); for the softmax link scores at first
 
   float** hidden_rows = nullptr;     // (max hidden,): rows that bags are encoded to
   float** gradient_rows = nullptr;   // (max hidden,): rows where their gradients gather
@@ -62,6 +62,10 @@ struct GroupSettings {
   std::uint32_t first_step = 0;   // groups before the batch's first
   std::int64_t first_group = 0;   // number of the batch's first group in its chunk
   std::int64_t loss_every = 1;    // measure groups whose number is a multiple of this
+  // So many groups in turn, the same hidden vectors in each, are one example: they are measured together, and the
+  // numbers are those of examples.
+  std::int64_t groups_each = 1;
+  float score_scale = 1;   // of the softmax link: what scores are multiplied by before log_q is subtracted
 };
 
 // A Batch as plain pointers, nullptr for an empty span: kernels call no function of the standard library, whose
@@ -84,17 +88,22 @@ struct BatchArrays {
   const std::int64_t* own_offsets;
   const RowId* own_rows;
   const float *own_labels, *own_log_q;
-  bool rows_distinct;
+  const std::int64_t *hit_offsets, *hit_candidates;
+  bool rows_distinct, rows_repeat;
 };
 
 struct Kernels {
-  const char* instruction_set;
-  // Trains on the groups in order, with the logistic link. Rows of both tables may race with other workers.
-  void (*train_logistic)(const BatchArrays&, const GroupSettings&, const TrainedTable& input,
+  // Trains on the groups in order. Rows of both tables may race with other workers.
+  using Train = void (*)(const BatchArrays&, const GroupSettings&, const TrainedTable& input,
                          const TrainedTable& output, Scratch&, LossSum&);
+
+  const char* instruction_set;
+  Train train_logistic, train_softmax;
   void (*sigmoid)(const float* x, float* y, long n);    // 1 / (1 + exp(-x))
   void (*softplus)(const float* x, float* y, long n);   // log(1 + exp(x))
   BlockKernels blocks;
+
+  Train train(Link link) const { return link == Link::kSoftmax ? train_softmax : train_logistic; }
 };
 
 // Kernels of a named level, or nullptr when this build or this processor has none.

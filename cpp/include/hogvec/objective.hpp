@@ -1,5 +1,5 @@
 // Which output rows a group is scored against, and their labels: target -> candidates. An objective knows no corpus and
-// no hidden vector; the link that turns scores into a loss is the kernel's.
+// no hidden vector; the link that turns scores into a loss is the kernel's, and the objective names it.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,13 @@
 #include "hogvec/tree.hpp"
 
 namespace hogvec {
+
+// How the scores of an objective's candidates become a loss.
+struct Scoring {
+  Link link = Link::kLogistic;
+  float score_scale = 1;          // 1 / temperature, of the softmax link
+  std::int64_t groups_each = 1;   // groups of a target, one after the other
+};
 
 // What becomes of a draw that equals the target.
 enum class Hits : std::uint8_t { kRedraw, kRemove, kKeep };
@@ -28,6 +35,7 @@ class NegativeSamplingObjective {
       : noise_(&noise), negatives_(negatives), hits_(hits), log_q_(log_q) {}
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;                 // for every target of the buffer
   std::int64_t most_candidates() const { return std::int64_t{negatives_} + 1; }   // of one target
+  Scoring scoring() const { return {}; }
 
  private:
   std::size_t add_merged(WordId target, std::span<WordId> draws, std::size_t place, BatchBuffer& buffer,
@@ -45,6 +53,7 @@ class HierarchicalSoftmaxObjective {
   explicit HierarchicalSoftmaxObjective(const Tree& tree);
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
   std::int64_t most_candidates() const { return most_candidates_; }
+  Scoring scoring() const { return {}; }
 
  private:
   const Tree* tree_;
@@ -53,6 +62,94 @@ class HierarchicalSoftmaxObjective {
   std::vector<float> labels_;   // (n_path_entries + excess,)
 };
 
-using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective>;
+// The target and `num_sampled` draws under the softmax link, drawn once for the group: with replacement, equal draws
+// being one candidate of their number as weight, or distinct ones, drawn until there are enough. log_q is the logarithm
+// of the expected count among the draws, the target's too (Jean et al. 2015). A draw that equals the target is left out
+// or kept; kept, the target has the weight 1 + its draws, of which the label is its share.
+class SampledSoftmaxObjective {
+ public:
+  struct Settings {
+    std::int32_t num_sampled = 0;
+    bool unique = true;
+    bool keep_hits = false;
+    float temperature = 1;
+    float label_smoothing = 0;   // this share of the label is spread evenly over the target and the draws
+  };
+  // probability: (n,), that of each draw; it must have num_sampled positive entries for distinct draws. Throws
+  // ValueError.
+  SampledSoftmaxObjective(const AliasTable& noise, std::span<const double> probability, const Settings& settings);
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+  std::int64_t most_candidates() const { return std::int64_t{settings_.num_sampled} + 1; }
+  Scoring scoring() const { return {Link::kSoftmax, 1 / settings_.temperature, 1}; }
+
+  // Settings::unique: ln(1 - (1 - p)^num_tries) of a word, its expected count among the distinct words of so many
+  // draws.
+  float log_expected_count(WordId word, double num_tries, double log_num_tries) const;
+
+ private:
+  // A word is not among n draws with the probability exp(-n * rate).
+  struct Rate {
+    float rate, log_rate;
+  };
+  struct Places;
+
+  void add_group(BatchBuffer& buffer, std::span<const WordId> draws, Places& places) const;
+  double add_distinct(BatchBuffer& buffer, Stream& stream, Places& places) const;
+  double complete(BatchBuffer& buffer, Stream& stream, Places& places) const;
+  void add_labels(BatchBuffer& buffer, const Places& places) const;
+
+  const AliasTable* noise_;
+  Settings settings_;
+  std::size_t num_sampled_;
+  std::vector<double> probability_;   // (n,), for distinct draws
+  std::vector<Rate> rates_;           // (n,), for distinct draws
+  std::vector<float> log_q_;          // (n,), for draws with replacement
+};
+
+// All rows, label 1 at the target: the softmax itself, or a yes-or-no question for each (Rifkin and Klautau 2004).
+class AllRowsObjective {
+ public:
+  AllRowsObjective(std::int64_t num_rows, Link link, float temperature = 1, float label_smoothing = 0)
+      : num_rows_(num_rows), link_(link), temperature_(temperature), label_smoothing_(label_smoothing) {}
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+  std::int64_t most_candidates() const { return num_rows_; }
+  Scoring scoring() const { return {link_, 1 / temperature_, 1}; }
+
+ private:
+  std::int64_t num_rows_;
+  Link link_;
+  float temperature_, label_smoothing_;
+};
+
+// Words in classes, class after class.
+struct ClassArrays {
+  std::vector<std::int32_t> class_of;   // (n_words,)
+  std::vector<std::int64_t> offsets;    // (n_classes + 1,): class c is members[offsets[c], offsets[c + 1])
+  std::vector<WordId> members;          // (n_words,)
+
+  std::int64_t num_classes() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+};
+
+// The classes of words 0 .. n - 1. Throws ValueError for a negative class or one without a member.
+ClassArrays make_classes(std::span<const std::int32_t> class_of);
+
+// Two softmaxes for a target, in a group each: the classes, then the members of the target's class (Goodman 2001).
+// Rows of the output table: the classes, then the words.
+class TwoLevelSoftmaxObjective {
+ public:
+  explicit TwoLevelSoftmaxObjective(const ClassArrays& classes);
+  void add_candidates(BatchBuffer& buffer, Stream& stream) const;
+  std::int64_t most_candidates() const { return most_candidates_; }
+  Scoring scoring() const { return {Link::kSoftmax, 1, 2}; }
+
+ private:
+  const ClassArrays* classes_;
+  std::vector<RowId> rows_;              // (n_classes + n_words,): the classes, then the members of each
+  std::vector<std::int32_t> place_of_;   // (n_words,): of a word among the members of its class
+  std::int64_t most_candidates_ = 0;
+};
+
+using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective, SampledSoftmaxObjective,
+                               AllRowsObjective, TwoLevelSoftmaxObjective>;
 
 }   // namespace hogvec

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <span>
 
-namespace hogvec {
+#include "hogvec/batch.hpp"
 
-enum class Link : std::uint8_t { kLogistic, kSoftmax };
+namespace hogvec {
 
 // How the target's own score enters a softmax over a sample.
 enum class Positive : std::uint8_t {

@@ -104,7 +104,10 @@ BatchArrays::BatchArrays(const Batch& batch)
       own_rows(batch.own_rows.data()),
       own_labels(batch.own_labels.data()),
       own_log_q(pointer(batch.own_log_q)),
-      rows_distinct(batch.rows_distinct) {}
+      hit_offsets(pointer(batch.hit_offsets)),
+      hit_candidates(batch.hit_candidates.data()),
+      rows_distinct(batch.rows_distinct),
+      rows_repeat(batch.rows_repeat) {}
 
 void Scratch::Free::operator()(void* p) const { ::operator delete(p, std::align_val_t{64}); }
 

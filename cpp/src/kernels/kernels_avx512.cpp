@@ -22,13 +22,14 @@ namespace {
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
+#include "links.inl.hpp"
 #include "train_groups.inl.hpp"
 #include "blocks.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"avx512", train_logistic, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"avx512", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
 }   // namespace hogvec::avx512
 
 #ifdef __clang__

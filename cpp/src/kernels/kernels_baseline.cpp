@@ -11,11 +11,12 @@ namespace {
 #include "fetch.inl.hpp"
 #include "tiles.inl.hpp"
 #include "optimizers.inl.hpp"
+#include "links.inl.hpp"
 #include "train_groups.inl.hpp"
 #include "blocks.inl.hpp"
 // clang-format on
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"baseline", train_logistic, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"baseline", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
 }   // namespace hogvec::baseline

@@ -1,94 +1,9 @@
 // The group kernel: encode bags, score candidates, link, update candidate rows, scatter to bag rows; the exact gradient
 // of each group's loss, each row moved through the caches once per group. Included inside a namespace of each
-// instruction set after tiles.inl.hpp.
+// instruction set after optimizers.inl.hpp and links.inl.hpp.
 
-HOGVEC_INLINE float* row_of_table(const TableView& table, RowId id) {
-  return table.data + static_cast<long>(id) * table.stride;
-}
-HOGVEC_INLINE long hidden_of(const BatchArrays& batch, long i) {
-  return batch.group_hidden ? batch.group_hidden[i] : i;
-}
 // The first entry of bag h, and the end of bag h - 1.
 HOGVEC_INLINE long bag_begin(const BatchArrays& batch, long h) { return batch.bag_offsets ? batch.bag_offsets[h] : h; }
-
-// What the groups of a batch are trained on and with.
-struct Training {
-  const BatchArrays& batch;
-  const GroupSettings& settings;
-  float coefficient_rate;   // what G is multiplied by: the learning rate for SGD, 1 for optimizers that apply it later
-  long stride;
-  RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
-  const TrainedTable &input, &output;
-  Scratch& scratch;
-};
-
-#if HOGVEC_LANES == 16
-HOGVEC_INLINE Vec twice_8(const float* values) {
-  const Vec v = load_private(values);
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
-}
-#endif
-
-// G = -dLoss/dS times the learning rate, over the scores: rate * weight_b * weight_t * (label_t - sigmoid(s)).
-static void link_logistic(const Group& group, const Training& training) {
-  const BatchArrays& batch = training.batch;
-  const float rate = training.coefficient_rate;
-  float* const scores = training.scratch.scores;
-  const float* labels = batch.shared_labels + group.shared;
-  const float* weights = batch.shared_weights ? batch.shared_weights + group.shared : nullptr;
-#if HOGVEC_LANES == 16
-  if (group.columns == 8) {   // two hidden vectors to a register
-    const Vec scale = weights ? rate * twice_8(weights) : splat(rate);
-    const Vec offset = scale * twice_8(labels);
-    for (long i = 0; i < group.B * 8; i += kLanes)
-      store_private(scores + i, offset - scale * sigmoid_of(load_private(scores + i)));
-  } else
-#endif
-    for (long t = 0; t < group.T; t += kLanes) {
-      const Vec scale = weights ? rate * load_private(weights + t) : splat(rate);
-      const Vec offset = scale * load_private(labels + t);
-      float* column = scores + t;
-      for (long b = 0; b < group.B; ++b, column += group.columns)
-        store_private(column, offset - scale * sigmoid_of(load_private(column)));
-    }
-  if (!batch.weight) return;
-  const long* const weighted = training.scratch.weighted_before + group.first;
-  if (!batch.group_hidden && weighted[group.B] == weighted[0]) return;
-  for (long b = 0; b < group.B; ++b) {
-    const float weight = batch.weight[hidden_of(batch, group.first + b)];
-    float* row = scores + b * group.columns;
-    for (long t = 0; t < group.T; ++t) row[t] *= weight;
-  }
-}
-
-// S -= log_q, in place.
-static void subtract_log_q(const Group& group, const BatchArrays& batch, float* scores) {
-  for (long b = 0; b < group.B; ++b, scores += group.columns) {
-    for (long t = 0; t < group.T; t += kLanes) {
-      // Rows of scores may be shorter than a register: what lies beyond belongs to the next.
-      Vec log_q = load_private(batch.shared_log_q + group.shared + t);
-      for (int i = 0; i < kLanes; ++i) log_q[i] = t + i < group.T ? log_q[i] : 0.0F;
-      store_private(scores + t, load_private(scores + t) - log_q);
-    }
-  }
-}
-
-// Adds the group's loss, sum of weight_b * weight_t * (softplus(s) - label * s), from its scores.
-static void measure_logistic(const Group& group, const BatchArrays& batch, const float* scores, float* losses,
-                             LossSum& sum) {
-  for (long b = 0; b < group.B; ++b) {
-    const float* row = scores + b * group.columns;
-    for (long t = 0; t < group.columns; t += kLanes) store_private(losses + t, softplus_of(load_private(row + t)));
-    double loss = 0;
-    for (long t = 0; t < group.T; ++t) {
-      const double weight = !batch.shared_weights ? 1.0 : batch.shared_weights[group.shared + t];
-      loss += weight * (double{losses[t]} - double{batch.shared_labels[group.shared + t]} * double{row[t]});
-    }
-    const double weight = !batch.weight ? 1.0 : batch.weight[hidden_of(batch, group.first + b)];
-    sum.loss += weight * loss;
-    sum.weight += weight;
-  }
-}
 
 // A bag of input rows: hidden = scale * sum of weight_e * row_e, and its gradient goes back to row_e times weight_e and
 // a scale of its own.
@@ -157,8 +72,8 @@ static void scatter(const Bag& bag, float scale, long stride, const float* gradi
   }
 }
 
-// The candidates of one hidden vector alone: dH from the rows as they are. Their update is a later pass, so that a row
-// that is also shared, or stands twice, receives every contribution.
+// With the logistic link, the candidates of one hidden vector alone: dH from the rows as they are. Their update is a
+// later pass, so that a row that is also shared, or stands twice, receives every contribution.
 static void score_own(const Training& training, long h, const float* hidden, float* coefficients, float* gradient,
                       bool measured, LossSum& sum) {
   const BatchArrays& batch = training.batch;
@@ -167,11 +82,7 @@ static void score_own(const Training& training, long h, const float* hidden, flo
   const long begin = batch.own_offsets[h];
   for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
     float* const row = row_of_table(training.output.values, batch.own_rows[t]);
-    const float* h_rows[1] = {hidden};
-    float* w_rows[1] = {row};
-    float result[16];
-    score_tile<1, 1>(h_rows, w_rows, stride, result, 8);
-    const float score = result[0] - (batch.own_log_q ? batch.own_log_q[t] : 0.0F);
+    const float score = inner_product(hidden, row, stride) - (batch.own_log_q ? batch.own_log_q[t] : 0.0F);
     const Vec s = splat(score);
     const float label = batch.own_labels[t];
     if (measured) sum.loss += double{weight} * (double{softplus_of(s)[0]} - double{label} * double{score});
@@ -182,7 +93,19 @@ static void score_own(const Training& training, long h, const float* hidden, flo
   }
 }
 
+// With the softmax link they were scored and linked with the shared ones: what they add to dH.
+static void add_own(const Training& training, long h, const float* coefficients, float* gradient) {
+  const BatchArrays& batch = training.batch;
+  const long begin = batch.own_offsets[h];
+  for (long t = begin; t < batch.own_offsets[h + 1]; ++t) {
+    const float* const row = row_of_table(training.output.values, batch.own_rows[t]);
+    for (long d = 0; d < training.stride; d += kLanes)
+      store_private(gradient + d, load_private(gradient + d) + coefficients[t - begin] * load(row + d));
+  }
+}
+
 // dH from zero, and what candidates of one's own add to it.
+template <Link kLink>
 static void begin_gradients(const Training& training, const Group& group, bool measured, LossSum& sum) {
   const BatchArrays& batch = training.batch;
   float* own = training.scratch.own_coefficients;
@@ -190,7 +113,11 @@ static void begin_gradients(const Training& training, const Group& group, bool m
     for (long d = 0; d < training.stride; d += kLanes) store_private(group.gradient[b] + d, Vec{});
     if (!batch.own_offsets) continue;
     const long h = hidden_of(batch, group.first + b);
-    score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
+    if constexpr (kLink == Link::kSoftmax) {
+      add_own(training, h, own, group.gradient[b]);
+    } else {
+      score_own(training, h, group.hidden[b], own, group.gradient[b], measured, sum);
+    }
     own += batch.own_offsets[h + 1] - batch.own_offsets[h];
   }
 }
@@ -210,7 +137,8 @@ static void want_group(Fetcher& fetcher, const Training& training, long g, unsig
   const BatchArrays& batch = training.batch;
   fetcher.count = fetcher.fetched = fetcher.share = 0;
   if (g >= batch.num_groups) return;
-  want_rows(fetcher, training.outputs, batch.shared_offsets[g], batch.shared_offsets[g + 1]);
+  if (!batch.rows_repeat || g == 0)
+    want_rows(fetcher, training.outputs, batch.shared_offsets[g], batch.shared_offsets[g + 1]);
   const long begin = batch.group_offsets[g];
   const long end = batch.group_offsets[g + 1];
   if (!batch.group_hidden) {   // bags that are named one by one are left to the processor
@@ -237,14 +165,15 @@ static float* const* hidden_rows(const Training& training, const Group& group) {
 }
 
 // The rest of a group after the link, for optimizers with state: all gradients first, then each row once.
+template <Link kLink>
 static void train_with_state(const Training& training, const Group& group, const Tiles& tiles, unsigned step,
                              Fetcher& fetcher, bool measured, LossSum& sum) {
   const BatchArrays& batch = training.batch;
   const Scratch& scratch = training.scratch;
   const GroupSettings& settings = training.settings;
   const long stride = training.stride;
-  const RowId* const shared = batch.shared_rows + group.shared;
-  begin_gradients(training, group, measured, sum);
+  const RowId* const shared = batch.shared_rows + (batch.rows_repeat ? 0 : group.shared);
+  begin_gradients<kLink>(training, group, measured, sum);
   if (settings.learning_rate == 0) return;   // it was to be measured
   gather_gradients(group, tiles, scratch.scores, stride, fetcher);
 
@@ -285,6 +214,7 @@ static void train_with_state(const Training& training, const Group& group, const
 }
 
 // The exact gradient of one group's loss, in place of its rows. `measured`: its loss, before that, is added to the sum.
+template <Link kLink>
 static void train_group(const Training& training, long g, Fetcher& fetcher, bool measured, LossSum& sum) {
   const BatchArrays& batch = training.batch;
   const Scratch& scratch = training.scratch;
@@ -297,20 +227,26 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   group.columns = score_columns(group.T);
   group.hidden = hidden_rows(training, group);
   group.gradient = scratch.gradient_rows;
-  group.candidates = training.outputs.rows + group.shared;
+  group.candidates = training.outputs.rows + (batch.rows_repeat ? 0 : group.shared);
   group.candidate_gradients = scratch.candidate_gradient_rows;
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
 
   score(group, tiles, scratch.scores, stride);
-  if (batch.shared_log_q) subtract_log_q(group, batch, scratch.scores);
-  if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
-  link_logistic(group, training);
+  if constexpr (kLink == Link::kSoftmax) {
+    link_softmax(group, training, measured, sum);
+  } else {
+    if (batch.shared_log_q) subtract_log_q(group, batch, scratch.scores);
+    if (batch.hit_offsets) clear_hits(group, batch, scratch.scores);
+    if (measured) measure_logistic(group, batch, scratch.scores, scratch.losses, sum);
+    link_logistic(group, training);
+    if (batch.hit_offsets) clear_hits(group, batch, scratch.scores);
+  }
 
   // Listing the rows to fetch fills the time that the update waits for the link's last result.
   want_group(fetcher, training, g + kPrefetchGroups, update_steps(tiles, stride));
   if (training.settings.optimizer.kind != OptimizerKind::kSgd) {
-    train_with_state(training, group, tiles, training.settings.first_step + static_cast<unsigned>(g) + 1, fetcher,
-                     measured, sum);
+    train_with_state<kLink>(training, group, tiles, training.settings.first_step + static_cast<unsigned>(g) + 1,
+                            fetcher, measured, sum);
     return;
   }
   if (batch.rows_distinct) {
@@ -321,7 +257,7 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
     if (group.T == 0) return;
     update(group, tiles, scratch.scores, stride, false, scratch.zero_rows, fetcher);
   } else {
-    begin_gradients(training, group, measured, sum);
+    begin_gradients<kLink>(training, group, measured, sum);
     update(group, tiles, scratch.scores, stride, false, group.gradient, fetcher);
     const float* own = scratch.own_coefficients;
     for (long b = 0; b < group.B; ++b) {
@@ -337,8 +273,9 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   }
 }
 
-static void train_logistic(const BatchArrays& batch, const GroupSettings& settings, const TrainedTable& input,
-                           const TrainedTable& output, Scratch& scratch, LossSum& sum) {
+template <Link kLink>
+static void train(const BatchArrays& batch, const GroupSettings& settings, const TrainedTable& input,
+                  const TrainedTable& output, Scratch& scratch, LossSum& sum) {
   const bool sgd = settings.optimizer.kind == OptimizerKind::kSgd;
   const Training training = {batch,
                              settings,
@@ -365,12 +302,17 @@ static void train_logistic(const BatchArrays& batch, const GroupSettings& settin
     want_group(fetcher, training, g, 1);
     fetch_share(fetcher);
   }
-  // The first group whose number in the chunk is a multiple of loss_every, and every loss_every-th after it.
-  long next_measured = (settings.loss_every - settings.first_group % settings.loss_every) % settings.loss_every;
-  for (long g = 0; g < batch.num_groups; ++g) {
-    const bool measured = g == next_measured;
-    if (measured) next_measured += settings.loss_every;
-    train_group(training, g, fetcher, measured, sum);
+  // The first example whose number in the chunk is a multiple of loss_every, and every loss_every-th after it.
+  const long every = settings.loss_every;
+  long next_measured = (every - settings.first_group / settings.groups_each % every) % every;
+  for (long example = 0, g = 0; g < batch.num_groups; ++example) {
+    const bool measured = example == next_measured;
+    if (measured) next_measured += every;
+    for (const long end = g + settings.groups_each; g < end; ++g) {
+      const double weight = sum.weight;
+      train_group<kLink>(training, g, fetcher, measured, sum);
+      if (end - g < settings.groups_each) sum.weight = weight;   // hidden vectors count once
+    }
   }
 }
 

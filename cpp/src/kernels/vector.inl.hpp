@@ -102,6 +102,27 @@ HOGVEC_INLINE Vec softplus_of(Vec x) {
   return choose(x > 0.0F, x, Vec{}) + log1p;
 }
 
+// Natural logarithm of a normal positive number (infinity and nan are passed on): x = 2^n m, m in [sqrt(1/2), sqrt(2)),
+// f = m - 1, ln m = f - f^2 / 2 + f^3 p(f) with p from Cephes (Moshier), and n ln 2 in two parts.
+HOGVEC_INLINE Vec log_of(Vec x) {
+  const IntVec bits = reinterpret_cast<IntVec>(x);
+  const IntVec exponent = (bits - 0x3f3504f3) >> 23;
+  const Vec f = reinterpret_cast<Vec>(bits - (exponent << 23)) - 1.0F;
+  const Vec n = __builtin_convertvector(exponent, Vec);
+  Vec p = splat(7.0376836292e-2F);
+  p = p * f - 1.1514610310e-1F;
+  p = p * f + 1.1676998740e-1F;
+  p = p * f - 1.2420140846e-1F;
+  p = p * f + 1.4249322787e-1F;
+  p = p * f - 1.6668057665e-1F;
+  p = p * f + 2.0000714765e-1F;
+  p = p * f - 2.4999993993e-1F;
+  p = p * f + 3.3333331174e-1F;
+  const Vec square = f * f;
+  const Vec small = p * (f * square) - n * 2.12194440e-4F - 0.5F * square;
+  return choose(x < __builtin_inff(), (f + small) + n * 0.693359375F, x);
+}
+
 // Sums over the lanes of several registers at once, by folding halves of two registers into one. Each fold of (a, b)
 // leaves half as many partial sums of each: one blend (on any port, where a shuffle has but one), one shuffle, one sum.
 #if HOGVEC_LANES == 16
