@@ -26,6 +26,7 @@ try:
     import torch
 except ImportError:
     raise SystemExit("bench_losses.py needs PyTorch: pip install torch") from None
+import hogvec.torch  # noqa: E402
 
 BATCH, DIM = 1024, 128
 CLASSES = 1_000_000  # of sampled softmax
@@ -144,9 +145,23 @@ class Hogvec:
         return float(step.loss.sum())
 
 
-def relative(a: float, b: float) -> float:
-    """Return how far two losses are apart."""
-    return abs(a - b) / max(abs(a), abs(b))
+class Module:
+    """The same as a function that PyTorch differentiates, with PyTorch's SGD."""
+
+    def __init__(self, weights: torch.Tensor) -> None:
+        self.weights = torch.nn.Parameter(weights)
+        self.optimizer = torch.optim.SGD([self.weights], lr=LEARNING_RATE)
+
+    def __call__(self, loss: hogvec.SampledSoftmax, example: Example) -> float:
+        hidden = torch.from_numpy(example.hidden).requires_grad_()
+        targets = torch.from_numpy(example.targets)
+        self.optimizer.zero_grad()
+        total = hogvec.torch.output_loss(
+            hidden, targets, self.weights, loss=loss, seed=example.seed, reduction="sum", sparse=True
+        )
+        total.backward()
+        self.optimizer.step()
+        return float(total.item())
 
 
 def run(step: Callable[..., float], loss: hogvec.SampledSoftmax, batches: list[Example]) -> tuple[Stopwatch, float]:
@@ -157,31 +172,31 @@ def run(step: Callable[..., float], loss: hogvec.SampledSoftmax, batches: list[E
 
 
 def sampled_softmax(num_sampled: int, rounds: int, peak: float | None, checks: Checks) -> dict[str, Any]:
-    """Measure steps; every side takes the same ones, on a table of its own."""
+    """Measure steps; everyone takes the same ones, on a table of their own."""
     sampler = hogvec.LogUniformSampler(CLASSES)
     loss = hogvec.SampledSoftmax(num_sampled, sampler=sampler)
-    ours, theirs = table(CLASSES, 1), torch.from_numpy(table(CLASSES, 1))
-    # Those that follow each other take the same mini-batches: one on our table, one on theirs.
+    tables = [table(CLASSES, 1) for _ in range(5)]
     contestants = {
-        "hogvec": Hogvec(ours, 1),
-        "PyTorch, sparse gradients": SparseSGD(theirs),
-        "hogvec, two threads": Hogvec(ours, 2),
-        "PyTorch, index_add_": IndexAdd(theirs),
+        "hogvec": Hogvec(tables[0], 1),
+        "hogvec, two threads": Hogvec(tables[1], 2),
+        "hogvec.torch, sparse gradients": Module(torch.from_numpy(tables[2])),
+        "PyTorch, sparse gradients": SparseSGD(torch.from_numpy(tables[3])),
+        "PyTorch, index_add_": IndexAdd(torch.from_numpy(tables[4])),
     }
     walls: dict[str, list[float]] = {name: [] for name in contestants}
     cpus: dict[str, list[float]] = {name: [] for name in contestants}
     apart = 0.0
     for turn in range(rounds + 1):  # the first warms up
+        batches = examples(STEPS[num_sampled], sampler, turn * STEPS[num_sampled])
         totals = []
-        for place, (name, step) in enumerate(contestants.items()):
-            first_seed = (2 * turn + place // 2) * STEPS[num_sampled]
-            seconds, total = run(step, loss, examples(STEPS[num_sampled], sampler, first_seed))
+        for name, step in contestants.items():
+            seconds, total = run(step, loss, batches)
             totals.append(total)
             if turn > 0:
                 walls[name].append(seconds.wall)
                 cpus[name].append(seconds.cpu)
-        apart = max(apart, relative(totals[0], totals[1]), relative(totals[2], totals[3]))
-    largest = float(np.abs(ours - theirs.numpy()).max())
+        apart = max(apart, *(abs(total / totals[0] - 1) for total in totals))
+    largest = max(float(np.abs(other - tables[0]).max()) for other in tables[1:])
 
     flops = 6 * BATCH * num_sampled * DIM
     rows = []

@@ -208,8 +208,8 @@ def output_loss(
     TypeError
         If an argument is no tensor, or one of a wrong type.
     ValueError
-        If a tensor is not on the CPU, shapes do not agree, example weights are negative or require a gradient, or there
-        is nothing to take the mean of.
+        If a tensor is not on the CPU, shapes do not agree, something is not finite, example weights are negative or
+        require a gradient, or there is nothing to take the mean of.
     IndexError
         If a target is no class.
 

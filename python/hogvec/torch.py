@@ -181,8 +181,8 @@ class LossModule(nn.Module):
         TypeError
             If an argument is no tensor, or one of another type.
         ValueError
-            If a tensor is not on the CPU, shapes do not agree, weights are negative or require a gradient, or there is
-            nothing to take the mean of.
+            If a tensor is not on the CPU, shapes do not agree, something is not finite, weights are negative or require
+            a gradient, or there is nothing to take the mean of.
         IndexError
             If a target is no class.
         """
