@@ -37,6 +37,16 @@ OwnedModel make_model(const py::object& weights, const py::object& bias, double 
   return owned;
 }
 
+// What gradients would refuse, before anything is drawn.
+void check_hidden(const OwnedModel& model, const py::object& hidden) {
+  const FloatRows rows = as_rows(hidden, "hidden");
+  if (rows.dim != model.model.weights.dim) {
+    throw ValueError("hidden must have as many columns as weights, " + std::to_string(model.model.weights.dim) +
+                     ", got " + std::to_string(rows.dim));
+  }
+  check_finite(rows, "hidden");
+}
+
 struct OwnedCandidates {   // with the arrays it refers to
   LayerCandidates candidates;
   std::vector<py::object> arrays;
@@ -214,6 +224,7 @@ void bind_output_layer(py::module_& module) {
            py::arg("per_example") = 1, py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true,
            py::arg("hard_of") = 1, py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
            py::arg("own_labels").noconvert() = none);
+  module.def("check_hidden", &check_hidden, py::arg("model"), py::arg("hidden"));
   module.def("output_gradients", &gradients, py::arg("model"), py::arg("hidden"), py::arg("candidates"),
              py::arg("example_weights").noconvert(), py::arg("threads"), py::arg("instruction_set") = "");
   module.def("apply_gradients", &apply, py::arg("values"), py::arg("rows").noconvert(),

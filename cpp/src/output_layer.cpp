@@ -325,9 +325,14 @@ void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& w
       }
       if (total != 0) sum.log_sum = most + std::log(total);
       if (link.label_smoothing > 0) {
+        float weights[kPanel];
         for (std::int64_t p = 0; p < panels_.panels(); ++p) {
           const float* const scores = block.panel_scores(p, b);
-          for (std::int64_t t = 0; t < kPanel; ++t) sum.sum += scores[t] < kLeastScore ? 0.0 : double{scores[t]};
+          panel_weights(p, weights);
+          for (std::int64_t t = 0; t < kPanel; ++t) {
+            const double m = double{weights[t]};
+            if (!(scores[t] < kLeastScore)) sum.sum += m * (double{scores[t]} - std::log(m));
+          }
         }
       }
       results.loss[example] = link_softmax(link, weight, sum, own, shared);
@@ -337,6 +342,15 @@ void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& w
     block.log_z.data()[b] = static_cast<float>(shared.log_z);
     block.scale.data()[b] = static_cast<float>(shared.scale * inverse_temperature);
     block.floor.data()[b] = static_cast<float>(shared.floor * inverse_temperature);
+  }
+}
+
+// How many equal candidates each of a panel stands for.
+void OutputLayer::panel_weights(std::int64_t panel, float* weights) const {
+  const std::span<const float> all = candidates_.shared_weights;
+  for (std::size_t t = 0; t < static_cast<std::size_t>(kPanel); ++t) {
+    const auto i = static_cast<std::size_t>(panel * kPanel) + t;
+    weights[t] = i < all.size() ? all[i] : 1.0F;
   }
 }
 
@@ -374,16 +388,11 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
                                 coefficients);
           mask_hits(block, chunk + p, b, n, coefficients);
         }
+        panel_weights(chunk + p, weights);
         if (softmax) {
-          kernels_->softmax_panel(scores, n, block.log_z.data() + b, block.scale.data() + b, block.floor.data() + b,
-                                  coefficients, sums + p * kPanel);
+          kernels_->softmax_panel(scores, n, weights, block.log_z.data() + b, block.scale.data() + b,
+                                  block.floor.data() + b, coefficients, sums + p * kPanel);
         } else {
-          for (std::int64_t t = 0; t < kPanel; ++t) {
-            const auto i = static_cast<std::size_t>((chunk + p) * kPanel + t);
-            weights[t] = candidates_.shared_weights.empty() || i >= candidates_.shared_weights.size()
-                             ? 1.0F
-                             : candidates_.shared_weights[i];
-          }
           kernels_->logistic_panel(scores, n, weights, block.scale.data() + b, coefficients, sums + p * kPanel,
                                    worker.losses.data());
         }

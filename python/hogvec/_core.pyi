@@ -278,6 +278,7 @@ class LayerCandidates:
         own_labels: npt.NDArray[np.float32] | None = ...,
     ) -> None: ...
 
+def check_hidden(model: LayerModel, hidden: npt.NDArray[np.float32]) -> None: ...
 def output_gradients(
     model: LayerModel,
     hidden: npt.NDArray[np.float32],

@@ -187,6 +187,9 @@ class Loss(ABC):
         """
         state = optimizer if isinstance(optimizer, OptimizerState) else started(optimizer, weights, bias)
         rate = state.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0)
+        if rate is None:
+            raise ValueError(f"learning_rate must be given, to the optimizer or here, got {state.optimizer!r}")
+        _core.LayerModel(weights, bias)  # kinds and layouts
         check_writable(hidden, weights, bias, state)
         state.check(weights, bias)
         gradients = self.gradients(
@@ -273,7 +276,8 @@ class Loss(ABC):
         values = self.log_likelihood(hidden, targets, weights, bias, threads=threads)
         if len(values) == 0:
             raise ValueError("hidden must have at least one row, got none")
-        return math.exp(-float(values.mean()))
+        with np.errstate(over="ignore"):
+            return float(np.exp(-values.mean()))
 
     def top_k(
         self,
@@ -330,6 +334,7 @@ class Loss(ABC):
         """Return gradients for targets (B * columns,); arguments other than the buffers are checked."""
         model = self._model(weights, bias)
         check_ids("targets", targets, len(weights))
+        _core.check_hidden(model, hidden)  # before a sampler learns from the batch
         candidates = self._candidates(targets, columns, len(weights), seed)
         return run(model, hidden, candidates, example_weights, threads)
 
@@ -413,7 +418,8 @@ def check_example_weights(values: ArrayLike | None) -> NDArray[np.float32] | Non
         raise TypeError(f"example_weights must be numbers, got dtype {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"example_weights must have one axis, got shape {array.shape}")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        return np.ascontiguousarray(array, dtype=np.float32)
 
 
 def started(optimizer: object, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> OptimizerState:

@@ -595,7 +595,7 @@ class HierarchicalSoftmax(Loss):
         threads: int | None = None,
     ) -> NDArray[np.float64]:
         """Return ln P(target | hidden vector): exact, and normalised over all outputs; see `Loss.log_likelihood`."""
-        tree = self._given_tree(weights)
+        tree = self._given_tree(weights, bias)
         ids, columns = check_targets(targets, hidden)
         check_ids("targets", ids, tree.num_leaves)
         repeated = repeat_rows(hidden, columns)
@@ -627,7 +627,7 @@ class HierarchicalSoftmax(Loss):
         >>> loss.top_k(np.ones((1, 1), np.float32), weights, None, 2).ids
         array([[2, 0]], dtype=int32)
         """
-        tree = self._given_tree(weights)
+        tree = self._given_tree(weights, bias)
         k = check_int("k", k, minimum=1, maximum=tree.num_leaves)
         if isinstance(tree, ClassTree):
             return class_top_k(tree, hidden, weights, bias, k, number_of_threads(threads))
@@ -645,11 +645,11 @@ class HierarchicalSoftmax(Loss):
         example_weights: NDArray[np.float32] | None,
         threads: int,
     ) -> Gradients:
-        tree = self._given_tree(weights)
+        tree = self._given_tree(weights, bias)
         check_ids("targets", targets, tree.num_leaves)
         # Each target is an example of its own.
         repeated = repeat_rows(hidden, columns)
-        share = repeat_weights(example_weights, columns, len(repeated), self.multi_label)
+        share = repeat_weights(example_weights, targets.reshape(-1, columns), self.multi_label)
         if isinstance(tree, ClassTree):
             parts = class_gradients(tree, repeated, targets, weights, bias, share, threads)
         else:
@@ -667,15 +667,16 @@ class HierarchicalSoftmax(Loss):
     ) -> _core.LayerCandidates:
         raise NotImplementedError  # paths are an example's own: `_gradients` takes them
 
-    def _given_tree(self, weights: NDArray[np.float32]) -> Tree | ClassTree:
+    def _given_tree(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> Tree | ClassTree:
         if self.tree is None:
             raise ValueError("tree must be given outside a trainer, got None: HierarchicalSoftmax(tree=...)")
         if isinstance(self.tree, ClassTree):
-            rows = self.tree.num_classes + self.tree.num_leaves
-            if np.shape(weights)[:1] != (rows,):
-                raise ValueError(
-                    f"weights must have a row for each class and each output, {rows}, got shape {np.shape(weights)}"
-                )
+            rows, what = self.tree.num_classes + self.tree.num_leaves, "class and each output"
+        else:
+            rows, what = self.tree.num_inner, "inner node"
+        for name, array, entry in (("weights", weights, "a row"), ("bias", bias, "an entry")):
+            if array is not None and np.shape(array)[:1] != (rows,) and np.ndim(array) > 0:
+                raise ValueError(f"{name} must have {entry} for each {what}, {rows}, got {len(array)}")
         return self.tree
 
     def _tree_for(self, num_outputs: int) -> Tree | ClassTree | None:
@@ -705,15 +706,24 @@ def repeat_rows(hidden: NDArray[np.float32], times: int) -> NDArray[np.float32]:
 
 
 def repeat_weights(
-    example_weights: NDArray[np.float32] | None, columns: int, count: int, multi_label: str
+    example_weights: NDArray[np.float32] | None, targets: NDArray[np.int64], multi_label: str
 ) -> NDArray[np.float32] | None:
-    """Return weights of examples that stand once for each of their targets."""
+    """Return weights of examples that stand once for each of their targets, (B, columns)."""
+    count, columns = targets.shape
     if columns == 1:
         return example_weights
-    each = 1.0 / columns if multi_label == "split" else 1.0
-    if example_weights is None:
-        return np.full(count, each, dtype=np.float32)
-    return np.repeat(example_weights * np.float32(each), columns)
+    if multi_label == "split":
+        share = np.full(targets.shape, 1.0 / columns, dtype=np.float32)
+    else:  # a set: of equal targets the first counts
+        earlier = np.tril(targets[:, :, np.newaxis] == targets[:, np.newaxis, :], -1).any(axis=2)
+        share = (~earlier).astype(np.float32)
+    if example_weights is not None:
+        if len(example_weights) != count:
+            raise ValueError(
+                f"example_weights must have an entry for each row of hidden, {count}, got {len(example_weights)}"
+            )
+        share *= example_weights[:, np.newaxis]
+    return share.ravel()
 
 
 def path_candidates(tree: Tree, targets: NDArray[np.int64]) -> _core.LayerCandidates:

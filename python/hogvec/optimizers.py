@@ -90,7 +90,7 @@ class Optimizer(ABC):
         Raises
         ------
         TypeError, ValueError
-            If the arrays are none, or the optimizer has no learning rate.
+            If the arrays have other numbers of axes.
 
         Examples
         --------
@@ -115,8 +115,8 @@ class OptimizerState:
     Attributes
     ----------
     optimizer : Optimizer
-    learning_rate : float
-        Of the next step; may be changed.
+    learning_rate : float or None
+        Of the next step; may be changed. None if the optimizer has none: the step must be given one then.
     num_steps : int
         Taken so far.
     arrays : dict of str to ndarray
@@ -128,10 +128,8 @@ class OptimizerState:
     def __init__(
         self, optimizer: Optimizer, weights: NDArray[np.float32], bias: NDArray[np.float32] | None = None
     ) -> None:
-        if optimizer.learning_rate is None:
-            raise ValueError(f"learning_rate must be given outside a trainer, got {optimizer!r}")
         self.optimizer = optimizer
-        self.learning_rate = optimizer.learning_rate
+        self.learning_rate: float | None = optimizer.learning_rate
         self.num_steps = 0
         self._shapes = {"weights": np.shape(weights)}
         if bias is not None:
@@ -282,7 +280,7 @@ class Momentum(Optimizer):
         return _core.Optimizer("averaged_momentum" if self.average else "momentum", beta1=self.momentum)
 
     def _state_names(self) -> dict[str, str]:
-        return {"first": "velocity", "steps": "steps"}
+        return {"first": "velocity", "steps": "steps"} if self.average else {"first": "velocity"}
 
 
 @dataclass(frozen=True, kw_only=True)

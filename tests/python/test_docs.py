@@ -49,6 +49,7 @@ def test_the_readme_has_examples_and_the_pages_are_found() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_blocks_of_a_page_run(page: Path, little_text: Path) -> None:
+    skip_without_pytorch(page.stem)
     content = page.read_text(encoding="utf-8")
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in BLOCK.finditer(content):
@@ -74,8 +75,15 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def skip_without_pytorch(name: str) -> None:
+    """Skip the test of a page or a module that is about PyTorch where that is not installed."""
+    if "torch" in name:
+        pytest.importorskip("torch")
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings_are_true(name: str) -> None:
+    skip_without_pytorch(name)
     module = importlib.import_module(f"hogvec.{name}")
     assert doctest.testmod(module).failed == 0
 

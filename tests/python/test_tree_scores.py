@@ -237,7 +237,7 @@ def unaligned(array: np.ndarray) -> np.ndarray:
         ({"bias": np.ones(3)}, TypeError, "bias must have dtype float32, got float64"),
         ({"bias": np.ones((3, 1), np.float32)}, ValueError, "bias must have 1 axis, got 2"),
         ({"bias": np.ones(4, np.float32)}, ValueError, "bias must have an entry for each inner node, 3, got 4"),
-        ({"bias": np.ones(0, np.float32)}, ValueError, "bias must have an entry for each inner node, got none"),
+        ({"bias": np.ones(0, np.float32)}, ValueError, "bias must have an entry for each inner node, 3, got 0"),
         ({"bias": np.ones(6, np.float32)[::2]}, ValueError, "bias must be contiguous along its last axis"),
         ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
         ({"threads": 1025}, ValueError, "threads must be at most 1024, got 1025"),

@@ -32,10 +32,10 @@ struct BlockKernels {
   // Adds a panel of scores to running sums: sum (B, lanes) of exp(score - largest), largest (B, lanes).
   void (*add_to_partition)(const float* scores, long count, float* largest, float* sum);
 
-  // coefficients (B, kPanel) = floor_b - scale_b exp(score - log_z_b), 0 where masked. Adds them up over b into
+  // coefficients (B, kPanel) = weight_t floor_b - scale_b exp(score - log_z_b), 0 where masked. Adds them up over b into
   // column_sums (kPanel,). May work in place.
-  void (*softmax_panel)(const float* scores, long count, const float* log_z, const float* scale, const float* floor,
-                        float* coefficients, float* column_sums);
+  void (*softmax_panel)(const float* scores, long count, const float* weights, const float* log_z, const float* scale,
+                        const float* floor, float* coefficients, float* column_sums);
   // coefficients (B, kPanel) = -scale_b weight_t sigmoid(score), 0 where masked, and losses (B, lanes) +=
   // weight_t softplus(score).
   void (*logistic_panel)(const float* scores, long count, const float* weights, const float* scale, float* coefficients,

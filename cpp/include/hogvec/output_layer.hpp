@@ -79,6 +79,7 @@ class OutputLayer {
   void train_blocks(std::vector<Worker>& workers, std::int64_t block_size, const LayerGradients& results,
                     const Phase& phase);
   void score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop);
+  void panel_weights(std::int64_t panel, float* weights) const;
   void mask_hits(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scores) const;
   void keep_hardest(const Block& block, Worker& sums, Part examples);
   void link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,

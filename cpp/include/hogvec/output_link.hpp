@@ -34,11 +34,11 @@ struct OwnCandidate {
 // The shared candidates of an example, as a sum over those that are not masked; o = score - log_q + ln weight.
 struct SharedSum {
   double log_sum = 0;   // ln sum exp(o); minus infinity for none
-  double sum = 0;       // of o, where labels are smoothed
+  double sum = 0;       // of weight (score - log_q), where labels are smoothed
   double count = 0;     // with their weights
 };
 
-// The coefficient of a shared candidate that is not masked is floor - scale exp(o - log_z).
+// The coefficient of a shared candidate that is not masked is weight floor - scale exp(o - log_z).
 struct SharedCoefficients {
   double log_z = 0;
   double scale = 0;

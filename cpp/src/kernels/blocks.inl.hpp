@@ -122,15 +122,16 @@ static void add_to_partition(const float* scores, long count, float* largest, fl
   }
 }
 
-static void softmax_panel(const float* scores, long count, const float* log_z, const float* scale, const float* floor,
-                          float* coefficients, float* column_sums) {
+static void softmax_panel(const float* scores, long count, const float* weights, const float* log_z, const float* scale,
+                          const float* floor, float* coefficients, float* column_sums) {
   for (long t = 0; t < kPanel; t += kLanes) {
+    const Vec weight = load_private(weights + t);
     Vec total = load_private(column_sums + t);
     for (long b = 0; b < count; ++b) {
       const Vec score = load_private(scores + b * kPanel + t);
       const Vec exponent = score - log_z[b];
       const Vec mass = choose(exponent < -87.33F, Vec{}, exp_negative(exponent));
-      const Vec g = choose(score < kLeastScore, Vec{}, floor[b] - scale[b] * mass);
+      const Vec g = choose(score < kLeastScore, Vec{}, floor[b] * weight - scale[b] * mass);
       store_private(coefficients + b * kPanel + t, g);
       total += g;
     }
