@@ -63,7 +63,7 @@ def planted() -> tuple[Corpus, Any]:
 def train(loss: Any, corpus: Corpus, *, epochs: int = 12, architecture: Any = None) -> Trainer:
     schedule = Schedule(shape="linear", floor=0.01)
     architecture = architecture or SkipGram(dim=16, window=1, subsample=0)
-    rate = 0.16 / getattr(loss, "temperature", 1.0) ** -0.5
+    rate = 0.16 * getattr(loss, "temperature", 1.0) ** 0.5  # gradients are divided by the temperature
     trainer = Trainer(architecture, loss, SGD(learning_rate=rate, schedule=schedule), threads=1)
     trainer.fit(corpus, epochs=epochs, progress=False)
     return trainer
@@ -91,7 +91,7 @@ def test_one_vs_all_learns_how_probable_each_output_is(planted: tuple[Corpus, An
     corpus, truth = planted
     trainer = train(OneVsAll(), corpus)
     found = sigmoid(trainer.input_table.astype(float) @ trainer.output_table.T)
-    assert np.abs(found - truth).max() < 0.03
+    assert np.abs(found - truth).max() < 0.05  # the rarest context stands in some 700 pairs: a standard error of 0.015
 
 
 @pytest.mark.parametrize("loss", [Softmax(), HierarchicalSoftmax(tree=CLASSES)], ids=repr)
@@ -115,10 +115,10 @@ def test_a_sample_of_everything_is_the_softmax(planted: tuple[Corpus, Any]) -> N
 
 def test_smoothed_labels_are_learnt(planted: tuple[Corpus, Any]) -> None:
     corpus, truth = planted
-    found = log_probabilities(train(Softmax(label_smoothing=0.3), corpus))
+    found = log_probabilities(train(Softmax(label_smoothing=0.3), corpus, epochs=6))
     smooth = 0.7 * truth + 0.3 / WORDS
     assert (smooth * (np.log(smooth) - found)).sum(axis=1).mean() < 0.01
-    sampled = train(SampledSoftmax(WORDS, sampler=UniformSampler(WORDS), label_smoothing=0.3), corpus)
+    sampled = train(SampledSoftmax(WORDS, sampler=UniformSampler(WORDS), label_smoothing=0.3), corpus, epochs=6)
     np.testing.assert_allclose(np.exp(log_probabilities(sampled)), np.exp(found), atol=0.03)
 
 
