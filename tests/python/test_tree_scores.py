@@ -299,7 +299,8 @@ def test_a_loss_is_a_value_with_its_tree() -> None:
         loss.tree = None  # type: ignore[misc]
     with pytest.raises(TypeError):
         HierarchicalSoftmax(BalancedTree(5))  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"^tree must be a HuffmanTree, a BalancedTree or an ArrayTree, got \[1, 2\]$"):
+    message = r"^tree must be a HuffmanTree, a BalancedTree, an ArrayTree or a ClassTree, got \[1, 2\]$"
+    with pytest.raises(TypeError, match=message):
         HierarchicalSoftmax(tree=[1, 2])  # type: ignore[arg-type]
 
 
