@@ -26,6 +26,7 @@ from hogvec import (
     Trainer,
     UniformSampler,
     UnigramSampler,
+    _core,
 )
 from hogvec.reference import class_log_probabilities, group_gradients, group_loss, sigmoid
 from test_optimizers import DIM, OPTIMIZERS, ROWS, Reference, random_batch, train_reference
@@ -250,6 +251,20 @@ def test_what_a_trainer_cannot_do_is_refused(loss: Any, error: type[Exception], 
     corpus = Corpus.from_ids(np.array([0, 1, 2] * 10, np.int32), [0, 30])
     with pytest.raises(error, match=message):
         Trainer(SkipGram(), loss).fit(corpus)
+
+
+def test_the_core_checks_what_a_loss_hands_over() -> None:
+    settings: dict[str, Any] = {"unique": True, "keep_hits": False, "temperature": 1.0, "label_smoothing": 0.0}
+    with pytest.raises(ValueError, match="num_sampled must be at least 1, got 0"):
+        _core.Objective.sampled_softmax(np.ones(3), 0, **settings)
+    with pytest.raises(ValueError, match="num_sampled must be at most 2, the number of ids with positive probability"):
+        _core.Objective.sampled_softmax(np.array([1.0, 0.0, 2.0]), 3, **settings)
+    with pytest.raises(ValueError, match="num_rows must be at least 1 and below 2\\^31, got 0"):
+        _core.Objective.all_rows(0, softmax=True)
+    with pytest.raises(ValueError, match="class_of must name every class, got no id in class 0"):
+        _core.Objective.two_level_softmax(np.array([1, 1], np.int32))
+    with pytest.raises(TypeError):
+        _core.Objective.two_level_softmax(np.array([0, 1]))  # type: ignore[arg-type]
 
 
 def test_a_batch_is_trained_with_the_link_and_the_temperature_of_the_loss() -> None:
