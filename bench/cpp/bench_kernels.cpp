@@ -34,11 +34,13 @@ struct Shape {
   std::int64_t hidden;       // B
   std::int64_t candidates;   // T
   std::int64_t dim;
+  hogvec::Link link = hogvec::Link::kLogistic;
 
   std::string name() const {
-    return std::string(bag == 1 ? "group_kernel" : "group_kernel_of_bags") + "/" + instruction_set +
-           (spread ? "/spread" : "/cached") + (bag == 1 ? "" : "/bag:" + std::to_string(bag)) +
-           "/B:" + std::to_string(hidden) + "/T:" + std::to_string(candidates) + "/dim:" + std::to_string(dim);
+    const std::string kernel = link == hogvec::Link::kSoftmax ? "softmax_group_kernel" : "group_kernel";
+    return kernel + (bag == 1 ? "" : "_of_bags") + "/" + instruction_set + (spread ? "/spread" : "/cached") +
+           (bag == 1 ? "" : "/bag:" + std::to_string(bag)) + "/B:" + std::to_string(hidden) +
+           "/T:" + std::to_string(candidates) + "/dim:" + std::to_string(dim);
   }
 };
 
@@ -90,7 +92,7 @@ void train(benchmark::State& state, const Shape& shape) {
   for (auto _ : state) {
     const hogvec::Batch batch = buffers[next].view();
     scratch.reserve(batch, input.view().stride);
-    kernels.train_logistic(hogvec::BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
+    kernels.train(shape.link)(hogvec::BatchArrays(batch), settings, input.view(), output.view(), scratch, loss);
     next = next + 1 == buffers.size() ? 0 : next + 1;
   }
   const double seconds = hogvec::bench::thread_seconds() - begin;
@@ -128,7 +130,7 @@ void add_shape(const Shape& shape) {
 }
 
 // Skip-gram has B words of a window against T = 6 (negative sampling) or about 14 (hierarchical softmax) candidates;
-// CBOW has one bag of them.
+// CBOW has one bag of them. A softmax of 65 candidates stands beside as many questions of their own.
 bool register_all() {
   for (const std::string& set : hogvec::available_instruction_sets()) {
     benchmark::RegisterBenchmark(("fma_peak/" + set).c_str(), [set](benchmark::State& state) {
@@ -140,6 +142,9 @@ bool register_all() {
         for (const std::int64_t candidates : {6, 14}) {
           for (const std::int64_t hidden : {1, 4, 6, 10}) add_shape({set, spread, 1, hidden, candidates, dim});
           add_shape({set, spread, 6, 1, candidates, dim});
+        }
+        for (const hogvec::Link link : {hogvec::Link::kLogistic, hogvec::Link::kSoftmax}) {
+          for (const std::int64_t hidden : {1, 6}) add_shape({set, spread, 1, hidden, 65, dim, link});
         }
       }
     }

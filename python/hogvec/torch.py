@@ -27,15 +27,13 @@ except ImportError as error:
 
 from torch import Tensor, nn
 
+from hogvec._torch_checks import check_layer, check_targets, number_of_threads
 from hogvec._torch_losses import (
     REDUCTIONS,
-    check_layer,
-    check_targets,
     evaluate,
     examples_of,
     layer_of,
     log_likelihood,
-    number_of_threads,
     output_loss,
     outside_of_graphs,
     top_k,

@@ -37,6 +37,8 @@ BatchBuffer whole_batch() {
   buffer.own_offsets = {0, 1, 1, 2};
   buffer.own_rows = rows({3, 6});
   buffer.own_labels = {1, 0};
+  buffer.hit_offsets = {0, 2, 2, 3};   // hidden vector 0 stands in both groups
+  buffer.hit_candidates = {0, 2, 1};
   return buffer;
 }
 
@@ -133,6 +135,26 @@ TEST_CASE("equal shared rows of a group become one candidate with the sum of wei
   merged = canonical(given.view());
   CHECK(merged.shared_weights == std::vector<float>{4, 2, 1, 0});
   CHECK(double{merged.shared_labels[0]} == doctest::Approx(1.0 / 4));
+}
+
+TEST_CASE("hits must be on candidates that the hidden vector would be scored against") {
+  CHECK(refusal([](BatchBuffer& b) { b.hit_offsets.pop_back(); }) == "hit_offsets must have length 4, got 3");
+  CHECK(refusal([](BatchBuffer& b) { b.hit_offsets.back() = 4; }) == "hit_offsets must end at 3, got 4");
+  CHECK(refusal([](BatchBuffer& b) { b.hit_offsets.clear(); }) ==
+        "hit_candidates without hit_offsets must have length 0, got 3");
+  const std::string rule = "hit_candidates must be shared candidates of a group that the hidden vector stands in, got ";
+  CHECK(refusal<IndexError>([](BatchBuffer& b) { b.hit_candidates[2] = 0; }) == rule + "0 for hidden vector 2");
+  CHECK(refusal<IndexError>([](BatchBuffer& b) { b.hit_candidates[2] = 3; }) == rule + "3 for hidden vector 2");
+  CHECK(refusal<IndexError>([](BatchBuffer& b) { b.hit_candidates[1] = -1; }) == rule + "-1 for hidden vector 0");
+}
+
+TEST_CASE("a hit on one of equal rows is a hit on what they become") {
+  BatchBuffer given = whole_batch();
+  given.shared_rows = rows({0, 6, 6});
+  const BatchBuffer merged = canonical(given.view());
+  CHECK(merged.shared_rows == rows({0, 6}));
+  CHECK(merged.hit_offsets == given.hit_offsets);
+  CHECK(merged.hit_candidates == std::vector<std::int64_t>{0, 1, 1});
 }
 
 TEST_CASE("a batch without equal rows keeps its candidates and has no weights") {

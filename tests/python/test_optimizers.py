@@ -91,7 +91,7 @@ def random_batch(random: Any, *, bags: bool, own: bool, groups: int) -> Batch:
     )
 
 
-def train_reference(batch: Batch, inputs: Reference, outputs: Reference, rate: float) -> None:
+def train_reference(batch: Batch, inputs: Reference, outputs: Reference, rate: float, **scoring: Any) -> None:
     """Train group by group: all gradients first, then each row once."""
     for g in range(len(batch.group_offsets) - 1):
         members = range(batch.group_offsets[g], batch.group_offsets[g + 1])
@@ -106,19 +106,25 @@ def train_reference(batch: Batch, inputs: Reference, outputs: Reference, rate: f
         rows = [batch.shared_rows[shared].astype(int)]
         labels = [batch.shared_labels[shared].astype(float)]
         sample_weights = np.ones(len(members)) if batch.weight is None else batch.weight[list(members)].astype(float)
-        weights = [np.tile(sample_weights[:, None], len(rows[0]))]
+        weights = [np.ones((len(members), len(rows[0])))]
         if batch.own_offsets is not None:
             for b, h in enumerate(members):
                 own = slice(*batch.own_offsets[h : h + 2])
                 rows.append(batch.own_rows[own].astype(int))
                 labels.append(batch.own_labels[own].astype(float))
                 mine = np.zeros((len(members), own.stop - own.start))
-                mine[b] = sample_weights[b]
+                mine[b] = 1
                 weights.append(mine)
-        all_rows = np.concatenate(rows)
-        gradients = group_gradients(
-            np.array(hidden), outputs.table[all_rows], np.concatenate(labels), np.concatenate(weights, axis=1)
+        all_rows, all_labels, all_weights = (
+            np.concatenate(rows),
+            np.concatenate(labels),
+            np.concatenate(weights, axis=1),
         )
+        if scoring:  # a softmax is linear in the labels, not in the weights of candidates
+            all_labels = all_labels * sample_weights[:, None]
+        else:
+            all_weights *= sample_weights[:, None]
+        gradients = group_gradients(np.array(hidden), outputs.table[all_rows], all_labels, all_weights, **scoring)
         outputs.step(all_rows, gradients.rows, rate)
         steps = []
         for b, h in enumerate(members):

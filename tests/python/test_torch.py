@@ -225,6 +225,18 @@ def test_parameters_that_are_frozen_have_no_gradient(make: Make) -> None:
     assert not make().requires_grad_(False)(hidden.detach(), targets).requires_grad
 
 
+@every_module
+def test_no_gradient_is_kept_where_none_is_wanted(make: Make) -> None:
+    head = make()
+    hidden, targets = batch()
+    expected = head(hidden, targets).item()
+    for context in (torch.no_grad(), torch.inference_mode()):
+        with context:
+            loss = same_draws(head)(hidden, targets)
+        assert not loss.requires_grad
+        assert loss.item() == expected
+
+
 def test_memory_is_shared_and_strided_rows_are_not_copied() -> None:
     from hogvec._torch_losses import layer_of
 
@@ -306,6 +318,19 @@ def test_a_mean_of_nothing_is_refused() -> None:
         head(hidden[:0], targets[:0])
     assert sampled_softmax(reduction="sum")(hidden, targets, torch.zeros(4)).item() == 0
     assert sampled_softmax(reduction="none")(hidden, targets, torch.zeros(4)).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("training", [True, False])
+@every_module
+def test_a_batch_may_be_empty(make: Make, training: bool) -> None:
+    hidden, targets = batch()
+    head = make(reduction="sum").train(training)
+    loss = head(hidden[:0], targets[:0])
+    assert loss.item() == 0
+    loss.backward()
+    assert hidden.grad.abs().sum() == 0
+    assert head.weight.grad.abs().sum() == 0
+    assert head.top_k(hidden[:0], 2).ids.shape == (0, 2)
 
 
 # Draws

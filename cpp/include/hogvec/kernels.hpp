@@ -62,8 +62,8 @@ struct GroupSettings {
   std::uint32_t first_step = 0;   // groups before the batch's first
   std::int64_t first_group = 0;   // number of the batch's first group in its chunk
   std::int64_t loss_every = 1;    // measure groups whose number is a multiple of this
-  // So many groups in turn, the same hidden vectors in each, are one example: they are measured together, and the
-  // numbers are those of examples.
+  // Of the softmax link: so many groups in turn, the same hidden vectors in each, are one example. They are measured
+  // together, and it is examples whose numbers are multiples.
   std::int64_t groups_each = 1;
   float score_scale = 1;   // of the softmax link: what scores are multiplied by before log_q is subtracted
 };

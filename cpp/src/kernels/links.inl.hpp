@@ -21,6 +21,7 @@ struct Training {
   const GroupSettings& settings;
   float coefficient_rate;   // what G is multiplied by: the learning rate for SGD, 1 for optimizers that apply it later
   long stride;
+  long row_mask;             // 0 when all groups have the rows of the first, else -1
   RowList inputs, outputs;   // rows of the bags, rows of the shared candidates
   const TrainedTable &input, &output;
   Scratch& scratch;

@@ -137,8 +137,8 @@ static void want_group(Fetcher& fetcher, const Training& training, long g, unsig
   const BatchArrays& batch = training.batch;
   fetcher.count = fetcher.fetched = fetcher.share = 0;
   if (g >= batch.num_groups) return;
-  if (!batch.rows_repeat || g == 0)
-    want_rows(fetcher, training.outputs, batch.shared_offsets[g], batch.shared_offsets[g + 1]);
+  const long mask = training.row_mask;   // rows that repeat were there just before
+  want_rows(fetcher, training.outputs, batch.shared_offsets[g] & mask, batch.shared_offsets[g + 1] & mask);
   const long begin = batch.group_offsets[g];
   const long end = batch.group_offsets[g + 1];
   if (!batch.group_hidden) {   // bags that are named one by one are left to the processor
@@ -148,7 +148,7 @@ static void want_group(Fetcher& fetcher, const Training& training, long g, unsig
 }
 
 // The rows that are scored: input rows themselves, or what their bags are encoded to.
-static float* const* hidden_rows(const Training& training, const Group& group) {
+HOGVEC_INLINE float* const* hidden_rows(const Training& training, const Group& group) {
   const BatchArrays& batch = training.batch;
   if (batch.rows_distinct && !batch.group_hidden) return training.inputs.rows + group.first;
   float** const hidden = batch.rows_distinct ? training.scratch.named_rows : training.scratch.hidden_rows;
@@ -172,7 +172,7 @@ static void train_with_state(const Training& training, const Group& group, const
   const Scratch& scratch = training.scratch;
   const GroupSettings& settings = training.settings;
   const long stride = training.stride;
-  const RowId* const shared = batch.shared_rows + (batch.rows_repeat ? 0 : group.shared);
+  const RowId* const shared = batch.shared_rows + (group.shared & training.row_mask);
   begin_gradients<kLink>(training, group, measured, sum);
   if (settings.learning_rate == 0) return;   // it was to be measured
   gather_gradients(group, tiles, scratch.scores, stride, fetcher);
@@ -227,7 +227,7 @@ static void train_group(const Training& training, long g, Fetcher& fetcher, bool
   group.columns = score_columns(group.T);
   group.hidden = hidden_rows(training, group);
   group.gradient = scratch.gradient_rows;
-  group.candidates = training.outputs.rows + (batch.rows_repeat ? 0 : group.shared);
+  group.candidates = training.outputs.rows + (group.shared & training.row_mask);
   group.candidate_gradients = scratch.candidate_gradient_rows;
   const Tiles tiles = tiles_over(group.T, kTileCandidates);
 
@@ -281,6 +281,7 @@ static void train(const BatchArrays& batch, const GroupSettings& settings, const
                              settings,
                              sgd ? settings.learning_rate : 1.0F,
                              input.values.stride,
+                             batch.rows_repeat ? 0L : -1L,
                              {scratch.input_rows, scratch.wanted_inputs, scratch.inputs_before},
                              {scratch.output_rows, scratch.wanted_outputs, scratch.outputs_before},
                              input,
@@ -304,14 +305,15 @@ static void train(const BatchArrays& batch, const GroupSettings& settings, const
   }
   // The first example whose number in the chunk is a multiple of loss_every, and every loss_every-th after it.
   const long every = settings.loss_every;
-  long next_measured = (every - settings.first_group / settings.groups_each % every) % every;
+  const long each = kLink == Link::kLogistic ? 1 : settings.groups_each;
+  long next_measured = (every - settings.first_group / each % every) % every;
   for (long example = 0, g = 0; g < batch.num_groups; ++example) {
     const bool measured = example == next_measured;
     if (measured) next_measured += every;
-    for (const long end = g + settings.groups_each; g < end; ++g) {
+    for (const long first = g; g < first + each; ++g) {
       const double weight = sum.weight;
       train_group<kLink>(training, g, fetcher, measured, sum);
-      if (end - g < settings.groups_each) sum.weight = weight;   // hidden vectors count once
+      if (g > first) sum.weight = weight;   // hidden vectors count once
     }
   }
 }
