@@ -551,9 +551,10 @@ PROBE = """
     targets = random.integers(v, size=batch)
     sampled = hogvec.SampledSoftmax(512, sampler=hogvec.LogUniformSampler(v))
     calls = {
-        "log_likelihood": lambda: hogvec.Softmax().log_likelihood(hidden, targets, weights),
-        "top_k": lambda: hogvec.Softmax().top_k(hidden, weights, None, 10),
-        "gradients": lambda: sampled.gradients(hidden, targets, weights),
+        "log_likelihood": lambda: hogvec.Softmax().log_likelihood(hidden, targets, weights, threads=2),
+        "top_k": lambda: hogvec.Softmax().top_k(hidden, weights, None, 10, threads=2),
+        "gradients": lambda: sampled.gradients(hidden, targets, weights, threads=2),
+        "full gradients": lambda: hogvec.Softmax().gradients(hidden, targets, weights, threads=2),
     }
     unit = 1 if sys.platform == "darwin" else 1024
     sampled.gradients(hidden[:2], targets[:2], weights)
@@ -563,7 +564,7 @@ PROBE = """
 """
 
 
-@pytest.mark.parametrize("method", ["log_likelihood", "top_k", "gradients"])
+@pytest.mark.parametrize("method", ["log_likelihood", "top_k", "gradients", "full gradients"])
 def test_scores_of_all_outputs_are_never_held_at_once(method: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROBE), method], capture_output=True, text=True, check=True
