@@ -12,6 +12,7 @@
 #include "hogvec/error.hpp"
 #include "hogvec/output_layer.hpp"
 #include "hogvec/output_scores.hpp"
+#include "hogvec/output_step.hpp"
 #include "kernel_choice.hpp"
 
 namespace hogvec::bindings {
