@@ -19,6 +19,9 @@ namespace {
 constexpr int kMostRedraws = 64;
 constexpr std::size_t kCopied = 16;   // entries of a path copied at a time
 
+// Groups that take their sets in turn before new ones are drawn.
+constexpr std::size_t kSetGroups = kSetsInTurn * kGroupsOfASet;
+
 // Up to this many draws are compared pair by pair; more are sorted first.
 constexpr std::size_t kMostCompared = 32;
 
@@ -72,12 +75,14 @@ std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordI
 
 void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stream) const {
   const auto negatives = static_cast<std::size_t>(negatives_);
-  // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap.
-  buffer.draws.resize(buffer.targets.size() * negatives);
-  noise_->draw(stream, buffer.draws);
+  const std::size_t groups = buffer.targets.size();
+  // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap; and a set to merge in.
+  const std::size_t sets = (groups + kSetGroups - 1) / kSetGroups * kSetsInTurn;
+  buffer.draws.resize((sets + 1) * negatives);
+  noise_->draw(stream, std::span(buffer.draws).first(sets * negatives));
+  const std::span<WordId> merged = std::span(buffer.draws).subspan(sets * negatives);
 
   // Room for all, cut at the end: a store costs less than a push that may grow.
-  const std::size_t groups = buffer.targets.size();
   buffer.shared_rows.resize(groups * (negatives + 1));
   buffer.shared_labels.assign(groups * (negatives + 1), 0.0F);
   buffer.shared_offsets.resize(groups + 1);
@@ -85,13 +90,15 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   std::size_t place = 0;
   for (std::size_t g = 0; g < groups; ++g) {
     const WordId target = buffer.targets[g];
-    const std::span<WordId> draws = std::span(buffer.draws).subspan(g * negatives, negatives);
+    const std::size_t set = g / kSetGroups * kSetsInTurn + g % kSetsInTurn;
+    const std::span<const WordId> draws = std::span(buffer.draws).subspan(set * negatives, negatives);
     buffer.shared_labels[place] = 1.0F;
     buffer.shared_rows[place++] = row_of(target);
     if (all_distinct(target, draws)) {
       for (const WordId draw : draws) buffer.shared_rows[place++] = row_of(draw);
     } else {
-      place = add_merged(target, draws, place, buffer, stream);
+      std::copy(draws.begin(), draws.end(), merged.begin());   // other groups take the set as it was drawn
+      place = add_merged(target, merged, place, buffer, stream);
     }
     buffer.shared_offsets[g + 1] = static_cast<std::int64_t>(place);
   }

@@ -25,9 +25,10 @@ MULTI_LABEL = ("split", "independent")
 class NegativeSampling(Loss):
     """Tell the target from noise: -ln sigmoid(s) for the target, -ln sigmoid(-s) for each of the negatives.
 
-    The negatives are drawn once for a window and shared by its words. A draw that equals the target is drawn again;
-    equal draws are one candidate that counts as many times. No example is dropped for being saturated, and the sigmoid
-    is exact to rounding.
+    In a trainer the words of a window share their negatives, and 8 of 64 neighbouring windows take the same draws in
+    turn; in the methods a mini-batch shares them. A draw that equals the target is drawn again, or left out in the
+    methods; equal draws are one candidate that counts as many times. No example is dropped for being saturated, and the
+    sigmoid is exact to rounding.
 
     Parameters
     ----------
@@ -97,8 +98,8 @@ class NCE(Loss):
     The loss is that of `NegativeSampling` with ``ln(k q(w)) + log_z`` subtracted from the score of every candidate w,
     the target too, where k is the number of noise words and q the distribution they are drawn from. The scores
     then learn the logarithm of the probabilities themselves, up to `log_z`; q changes only the noise of the gradient,
-    which tends to that of the full softmax as k grows. The noise is drawn once for a window. It may draw the target,
-    which then counts as both.
+    which tends to that of the full softmax as k grows. The noise is shared as in `NegativeSampling`. It may draw the
+    target, which then counts as both.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 #include <vector>
@@ -98,15 +99,18 @@ TEST_CASE("negatives follow the noise without the target") {
     for (const int negatives : {5, 40}) {
       CAPTURE(target);
       CAPTURE(negatives);
-      const int rounds = 200000 / negatives;
-      BatchBuffer buffer =
-          with_targets(std::vector<std::int32_t>(static_cast<std::size_t>(rounds), static_cast<std::int32_t>(target)));
+      // So few groups at a time that each has draws of its own.
+      const int calls = 200000 / negatives / static_cast<int>(kSetsInTurn);
+      const int rounds = calls * static_cast<int>(kSetsInTurn);
       Stream stream(make_key(2, Purpose::kCandidates));
-      NegativeSamplingObjective(noise, negatives).add_candidates(buffer, stream);
       std::vector<double> seen(20);
-      for (std::size_t g = 0; g < buffer.targets.size(); ++g) {
-        for (const Candidate& candidate : candidates_of(buffer, g)) {
-          if (candidate.label == 0) seen[candidate.row] += double{candidate.weight};
+      for (int call = 0; call < calls; ++call) {
+        BatchBuffer buffer = with_targets(std::vector<std::int32_t>(kSetsInTurn, static_cast<std::int32_t>(target)));
+        NegativeSamplingObjective(noise, negatives).add_candidates(buffer, stream);
+        for (std::size_t g = 0; g < buffer.targets.size(); ++g) {
+          for (const Candidate& candidate : candidates_of(buffer, g)) {
+            if (candidate.label == 0) seen[candidate.row] += double{candidate.weight};
+          }
         }
       }
       CHECK(seen[target] == 0);
@@ -118,6 +122,29 @@ TEST_CASE("negatives follow the noise without the target") {
         statistic += (seen[w] - expected) * (seen[w] - expected) / expected;
       }
       CHECK(statistic < 49.2);
+    }
+  }
+}
+
+TEST_CASE("groups take their sets of noise in turn") {
+  const AliasTable noise(std::vector<double>(100'000, 1.0));   // so many words that sets hardly meet
+  const std::size_t block = kSetsInTurn * kGroupsOfASet;
+  BatchBuffer buffer = with_targets(std::vector<std::int32_t>(2 * block + 5, 7));
+  Stream stream(make_key(3, Purpose::kCandidates));
+  NegativeSamplingObjective(noise, 4).add_candidates(buffer, stream);
+  std::map<std::vector<std::size_t>, std::vector<std::size_t>> groups_of;   // by the rows of their negatives
+  for (std::size_t g = 0; g < buffer.targets.size(); ++g) {
+    std::vector<std::size_t> rows;
+    for (const Candidate& candidate : candidates_of(buffer, g)) {
+      if (candidate.label == 0) rows.push_back(candidate.row);
+    }
+    groups_of[rows].push_back(g);
+  }
+  CHECK(groups_of.size() == 2 * kSetsInTurn + 5);
+  for (const auto& [rows, groups] : groups_of) {
+    for (const std::size_t g : groups) {
+      CHECK(g / block == groups[0] / block);
+      CHECK(g % kSetsInTurn == groups[0] % kSetsInTurn);
     }
   }
 }
