@@ -30,12 +30,16 @@ constexpr double kSmallWork = 2e6;
 struct OutputLayer::Block {
   std::int64_t first;
   PackedHidden hidden;
-  AlignedFloats scores;                // (panels, count, kPanel) where they are kept
+  AlignedFloats scores;       // (panels, count, kPanel) where they are kept; under the softmax link masses in the end
+  AlignedFloats references;   // (panels, count): the scores that masses refer to
   AlignedFloats log_z, scale, floor;   // (count,): of the shared candidates' coefficients
 
   bool is_first() const { return first == 0; }
   float* panel_scores(std::int64_t panel, std::int64_t b) const {
     return scores.data() + (panel * hidden.count() + b) * kPanel;
+  }
+  float* panel_references(std::int64_t panel, std::int64_t b) const {
+    return references.data() + panel * hidden.count() + b;
   }
 };
 
@@ -45,8 +49,9 @@ struct OutputLayer::Worker {
       : Worker(static_cast<std::size_t>(block_size), static_cast<std::size_t>(padded_stride(dim)),
                static_cast<std::size_t>(lanes)) {}
   Worker(std::size_t block_size, std::size_t stride, std::size_t lanes)
-      : largest(block_size * lanes),
+      : largest(block_size),
         sum(block_size * lanes),
+        score_sum(block_size),
         hidden_gradient(block_size * stride),
         rows(kChunk * kPanel * stride),
         panels(kChunk * kPanel * stride),
@@ -54,7 +59,8 @@ struct OutputLayer::Worker {
         losses(kBlockRows * lanes),
         row_gradient(kChunk * kPanel * stride) {}
 
-  AlignedFloats largest, sum;           // (count, lanes): of a partition function
+  AlignedFloats largest, sum;           // (count,), (count, lanes): of a partition function
+  std::vector<double> score_sum;        // (count,): of what is in it, where labels are smoothed
   AlignedFloats hidden_gradient;        // (count, stride)
   std::vector<double> loss;             // (count,): of the logistic link
   AlignedFloats rows, panels;           // (kChunk kPanel, stride), (kChunk, dim, kPanel)
@@ -76,10 +82,10 @@ void OutputLayer::mask_hits(const Block& block, std::int64_t panel, std::int64_t
 
 void OutputLayer::score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop) {
   const std::int64_t count = block.hidden.count();
-  const bool sums = candidates_.link.link == Link::kSoftmax && candidates_.hard_of == 1;
-  const auto partial = static_cast<std::size_t>(count * kernels_->lanes);
-  std::fill_n(worker.largest.data(), partial, kMaskedScore);
-  std::fill_n(worker.sum.data(), partial, 0.0F);
+  const bool softmax = candidates_.link.link == Link::kSoftmax;
+  std::fill_n(worker.largest.data(), count, kMaskedScore);
+  std::fill_n(worker.sum.data(), count * kernels_->lanes, 0.0F);
+  std::fill_n(worker.score_sum.data(), count, 0.0);
   alignas(64) float offsets[kPanel];
   for (std::int64_t p = panels.begin; p < panels.end; ++p) {
     if (stop.load(std::memory_order_relaxed)) return;
@@ -89,8 +95,28 @@ void OutputLayer::score_panels(const Block& block, Worker& worker, Part panels, 
     float* const scores = block.panel_scores(p, 0);
     kernels_->score_panel(block.hidden.packed(0), count, hidden_.dim, worker.panels.data(), offsets, scores);
     mask_hits(block, p, 0, count, scores);
-    if (sums) kernels_->add_to_partition(scores, count, worker.largest.data(), worker.sum.data());
+    if (softmax && candidates_.hard_of == 1) add_to_partition(block, p, {0, count}, worker);
   }
+}
+
+// Turns scores of a panel into masses and adds them up; where labels are smoothed, the scores before that, too.
+void OutputLayer::add_to_partition(const Block& block, std::int64_t panel, Part examples, Worker& sums) const {
+  const std::int64_t first = examples.begin;
+  float* const scores = block.panel_scores(panel, first);
+  const std::int64_t count = examples.end - first;
+  if (candidates_.link.label_smoothing > 0) {
+    float weights[kPanel];
+    panel_weights(panel, weights);
+    for (std::int64_t b = 0; b < count; ++b) {
+      for (std::int64_t t = 0; t < kPanel; ++t) {
+        const double m = double{weights[t]};
+        const float s = scores[b * kPanel + t];
+        if (!(s < kLeastScore)) sums.score_sum[static_cast<std::size_t>(first + b)] += m * (double{s} - std::log(m));
+      }
+    }
+  }
+  kernels_->exponentiate_panel(scores, count, sums.largest.data() + first, sums.sum.data() + first * kernels_->lanes,
+                               block.panel_references(panel, first));
 }
 
 // Of every hard_of candidates, masks all but the one with the highest score, for the examples of a part; then sums up
@@ -121,11 +147,7 @@ void OutputLayer::keep_hardest(const Block& block, Worker& sums, Part examples) 
     shared_count_[static_cast<std::size_t>(block.first + b)] = kept;
   }
   if (candidates_.link.link != Link::kSoftmax) return;
-  const std::int64_t first = examples.begin * kernels_->lanes;
-  for (std::int64_t p = 0; p < panels_.panels(); ++p) {
-    kernels_->add_to_partition(block.panel_scores(p, examples.begin), examples.end - examples.begin,
-                               sums.largest.data() + first, sums.sum.data() + first);
-  }
+  for (std::int64_t p = 0; p < panels_.panels(); ++p) add_to_partition(block, p, examples, sums);
 }
 
 void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
@@ -147,29 +169,17 @@ void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& w
     } else {
       SharedSum sum{-kInfinity, 0, shared_count_[example]};
       double most = double{kLeastScore};
-      for (const Worker& worker : workers) {
-        for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i)
-          most = std::max(most, double{worker.largest.data()[i]});
-      }
+      for (const Worker& worker : workers) most = std::max(most, double{worker.largest[static_cast<std::size_t>(b)]});
       double total = 0;
       for (const Worker& worker : workers) {
-        for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i) {
-          if (!(worker.largest.data()[i] < kLeastScore))
-            total += double{worker.sum.data()[i]} * std::exp(double{worker.largest.data()[i]} - most);
-        }
+        const float largest = worker.largest[static_cast<std::size_t>(b)];
+        if (largest < kLeastScore) continue;
+        double part = 0;
+        for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i) part += double{worker.sum.data()[i]};
+        total += part * std::exp(double{largest} - most);
+        sum.sum += worker.score_sum[static_cast<std::size_t>(b)];
       }
       if (total != 0) sum.log_sum = most + std::log(total);
-      if (link.label_smoothing > 0) {
-        float weights[kPanel];
-        for (std::int64_t p = 0; p < panels_.panels(); ++p) {
-          const float* const scores = block.panel_scores(p, b);
-          panel_weights(p, weights);
-          for (std::int64_t t = 0; t < kPanel; ++t) {
-            const double m = double{weights[t]};
-            if (!(scores[t] < kLeastScore)) sum.sum += m * (double{scores[t]} - std::log(m));
-          }
-        }
-      }
       results.loss[example] = link_softmax(link, weight, sum, own, shared);
       // Nothing shared has mass where nothing is unmasked.
       if (sum.log_sum == -kInfinity) shared.log_z = 0;
@@ -189,6 +199,15 @@ void OutputLayer::panel_weights(std::int64_t panel, float* weights) const {
   }
 }
 
+// What the masses of a panel must be multiplied by: scale exp(reference - log_z).
+void OutputLayer::scale_masses(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count,
+                               float* scale) const {
+  const float* const reference = block.panel_references(panel, first);
+  for (std::int64_t b = 0; b < count; ++b) scale[b] = reference[b] - block.log_z.data()[first + b];
+  kernels_->exponential(scale, scale, count);
+  for (std::int64_t b = 0; b < count; ++b) scale[b] *= block.scale.data()[first + b];
+}
+
 void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panels, const LayerGradients& results,
                                   const StopFlag& stop) {
   const std::int64_t count = block.hidden.count();
@@ -199,7 +218,7 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
   const bool scored = block.scores.data() != nullptr;
   std::fill_n(worker.hidden_gradient.data(), static_cast<std::size_t>(count * stride), 0.0F);
   worker.loss.assign(static_cast<std::size_t>(count), 0.0);
-  alignas(64) float weights[kPanel], offsets[kPanel], sums[kChunk * kPanel];
+  alignas(64) float weights[kPanel], offsets[kPanel], sums[kChunk * kPanel], scale[kBlockRows];
   for (std::int64_t chunk = panels.begin; chunk < panels.end; chunk += kChunk) {
     if (stop.load(std::memory_order_relaxed)) return;
     const std::int64_t size = std::min(kChunk, panels.end - chunk);
@@ -225,8 +244,8 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
         }
         panel_weights(chunk + p, weights);
         if (softmax) {
-          kernels_->softmax_panel(scores, n, weights, block.log_z.data() + b, block.scale.data() + b,
-                                  block.floor.data() + b, coefficients, sums + p * kPanel);
+          scale_masses(block, chunk + p, b, n, scale);
+          kernels_->softmax_panel(scores, n, weights, scale, block.floor.data() + b, coefficients, sums + p * kPanel);
         } else {
           kernels_->logistic_panel(scores, n, weights, block.scale.data() + b, coefficients, sums + p * kPanel,
                                    worker.losses.data());
@@ -332,12 +351,15 @@ void OutputLayer::train_blocks(std::vector<Worker>& workers, std::int64_t block_
   const auto most = static_cast<std::size_t>(block_size);
   const auto mine = [&](int w) -> Worker& { return workers[static_cast<std::size_t>(w)]; };
   AlignedFloats scores;
+  AlignedFloats references;
+  if (keep_scores) references = AlignedFloats(most * static_cast<std::size_t>(panels));
   if (keep_scores) scores = AlignedFloats(most * static_cast<std::size_t>(panels * kPanel));
   for (std::int64_t first = 0; first < hidden_.rows; first += block_size) {
     const std::int64_t size = std::min(block_size, hidden_.rows - first);
     Block block{first,
                 PackedHidden(*kernels_, model_, hidden_, first, size),
                 std::move(scores),
+                std::move(references),
                 AlignedFloats(most),
                 AlignedFloats(most),
                 AlignedFloats(most)};
@@ -356,14 +378,27 @@ void OutputLayer::train_blocks(std::vector<Worker>& workers, std::int64_t block_
       finish_hidden(block, workers, part_of(size, w, count), results);
     });
     scores = std::move(block.scores);
+    references = std::move(block.references);
+  }
+}
+
+// Rows that only own candidates reach are added to from the start, others in the first block after they are written.
+void OutputLayer::clear_own_rows(const LayerGradients& results) const {
+  if (hidden_.rows > 0 && candidates_.all_rows) return;
+  std::vector<bool> written(rows_.size());
+  if (hidden_.rows > 0) {
+    for (const std::int64_t slot : shared_slots_) written[static_cast<std::size_t>(slot)] = true;
+  }
+  const auto dim = static_cast<std::size_t>(hidden_.dim);
+  for (std::size_t slot = 0; slot < written.size(); ++slot) {
+    if (written[slot]) continue;
+    std::fill_n(results.rows.begin() + static_cast<std::ptrdiff_t>(slot * dim), dim, 0.0F);
+    if (!results.bias.empty()) results.bias[slot] = 0.0F;
   }
 }
 
 void OutputLayer::gradients(const LayerGradients& results, int threads, const KeepGoing& keep_going) {
-  if (!candidates_.all_rows || hidden_.rows == 0) {   // rows that only own candidates reach are added to
-    std::fill(results.rows.begin(), results.rows.end(), 0.0F);
-    std::fill(results.bias.begin(), results.bias.end(), 0.0F);
-  }
+  clear_own_rows(results);
   if (hidden_.rows == 0) return;
 
   const std::int64_t panels = panels_.panels();

@@ -171,9 +171,12 @@ void OutputLayer::find_hits() {
     }
   }
   const auto panel_of = [](const Hit& hit) { return static_cast<std::size_t>(hit.candidate / kPanel); };
-  std::stable_sort(hits_.begin(), hits_.end(), [&](const Hit& a, const Hit& b) { return panel_of(a) < panel_of(b); });
   for (const Hit& hit : hits_) ++hits_before_[panel_of(hit) + 1];
   for (std::size_t p = 0; p < panels; ++p) hits_before_[p + 1] += hits_before_[p];
+  std::vector<Hit> sorted(hits_.size());
+  std::vector<std::int64_t> place(hits_before_.begin(), hits_before_.end() - 1);
+  for (const Hit& hit : hits_) sorted[static_cast<std::size_t>(place[panel_of(hit)]++)] = hit;
+  hits_ = std::move(sorted);
 }
 
 }   // namespace hogvec

@@ -82,7 +82,11 @@ PackedHidden::PackedHidden(const BlockKernels& kernels, const LayerModel& model,
     const float* const from = hidden.row(first + b);
     float* const to = rows_.data() + b * stride_;
     const double scale = model.normalize ? inverse_length(from, dim_) : 1;
-    for (std::int64_t d = 0; d < dim_; ++d) to[d] = static_cast<float>(scale * double{from[d]});
+    if (scale == 1) {
+      std::copy_n(from, dim_, to);
+    } else {
+      for (std::int64_t d = 0; d < dim_; ++d) to[d] = static_cast<float>(scale * double{from[d]});
+    }
     std::fill(to + dim_, to + stride_, 0.0F);
     if (divided.data() == nullptr) continue;
     for (std::int64_t d = 0; d < dim_; ++d)

@@ -55,7 +55,7 @@ bool is_better(const Entry& a, const Entry& b) { return a.score != b.score ? a.s
 
 // What a worker has seen of its panels, for every hidden vector of a block.
 struct Seen {
-  AlignedFloats largest, sum;             // (count, lanes)
+  AlignedFloats largest, sum;             // (count,), (count, lanes)
   std::vector<double> softplus_sum;       // (count,)
   std::vector<std::vector<Entry>> best;   // (count,), each a heap of at most k whose top is its worst
   bool finite = true;
@@ -79,15 +79,16 @@ class Pass {
     const std::int64_t dim = scores_->model.weights.dim;
     const std::int64_t stride = padded_stride(dim);
     const auto sums = static_cast<std::size_t>(count * kernels_->lanes);
-    seen.largest = AlignedFloats(sums);
+    seen.largest = AlignedFloats(static_cast<std::size_t>(count));
     seen.sum = AlignedFloats(sums);
-    std::fill_n(seen.largest.data(), sums, kMaskedScore);
+    std::fill_n(seen.largest.data(), count, kMaskedScore);
     std::fill_n(seen.sum.data(), sums, 0.0F);
     seen.softplus_sum.assign(static_cast<std::size_t>(count), 0.0);
     seen.best.assign(k_ > 0 ? static_cast<std::size_t>(count) : 0, {});
     AlignedFloats rows(static_cast<std::size_t>(kPanel * stride));
     AlignedFloats panel(static_cast<std::size_t>(kPanel * dim));
     AlignedFloats block(static_cast<std::size_t>(count * kPanel));
+    AlignedFloats references(static_cast<std::size_t>(count));
     alignas(64) float offsets[kPanel];
     for (std::int64_t p = part.begin; p < part.end; ++p) {
       if (stop.load(std::memory_order_relaxed)) return;
@@ -96,11 +97,12 @@ class Pass {
       panels_.offsets(p, offsets);
       kernels_->score_panel(hidden.packed(0), count, dim, panel.data(), offsets, block.data());
       const std::int64_t size = std::min<std::int64_t>(kPanel, panels_.size() - p * kPanel);
-      if (scores_->normalizer == Normalizer::kSoftmax)
-        kernels_->add_to_partition(block.data(), count, seen.largest.data(), seen.sum.data());
-      else if (k_ == 0)
-        add_softplus(block.data(), count, size, seen);
       if (k_ > 0) keep_best(block.data(), count, p * kPanel, size, seen);
+      if (scores_->normalizer == Normalizer::kSoftmax) {
+        kernels_->exponentiate_panel(block.data(), count, seen.largest.data(), seen.sum.data(), references.data());
+      } else if (k_ == 0) {
+        add_softplus(block.data(), count, size, seen);
+      }
     }
   }
 
@@ -148,21 +150,15 @@ class Pass {
 
 // ln of the sum over all workers and lanes.
 double log_partition(const std::vector<Seen>& seen, std::int64_t b, std::int64_t lanes) {
-  double most = -kInfinity;
+  double most = double{kLeastScore};
+  for (const Seen& part : seen) most = std::max(most, double{part.largest[static_cast<std::size_t>(b)]});
   double total = 0;
   for (const Seen& part : seen) {
-    for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i) {
-      const double largest = double{part.largest.data()[i]};
-      if (std::isnan(largest)) return largest;
-      if (largest < double{kLeastScore}) continue;
-      const double mass = double{part.sum.data()[i]};
-      if (largest > most) {
-        total = total * std::exp(most - largest) + mass;
-        most = largest;
-      } else {
-        total += mass * std::exp(largest - most);
-      }
-    }
+    const double largest = double{part.largest[static_cast<std::size_t>(b)]};
+    if (largest < double{kLeastScore}) continue;
+    double mass = 0;
+    for (std::int64_t i = b * lanes; i < (b + 1) * lanes; ++i) mass += double{part.sum.data()[i]};
+    total += mass * std::exp(largest - most);
   }
   return most + std::log(total);
 }

@@ -15,6 +15,7 @@ inline constexpr long kPanel = 32;
 // The score of a candidate that is not one: it has no mass, no gradient and no loss.
 inline constexpr float kMaskedScore = -3e38F;
 inline constexpr float kLeastScore = -1e38F;   // scores below are masked
+inline constexpr float kMaskedMass = -1;       // what exponentiate_panel makes of them
 
 // Shapes: B hidden vectors, rows of `stride` floats (a multiple of 16, zero from `dim` on), P panels.
 struct BlockKernels {
@@ -29,13 +30,17 @@ struct BlockKernels {
   void (*score_panel)(const float* packed_hidden, long count, long dim, const float* panel, const float* offsets,
                       float* scores);
 
-  // Adds a panel of scores to running sums: sum (B, lanes) of exp(score - largest), largest (B, lanes).
-  void (*add_to_partition)(const float* scores, long count, float* largest, float* sum);
+  // Turns a panel of scores (B, kPanel) into masses exp(score - largest), in place; a masked one into kMaskedMass.
+  // largest (B,) is that of all panels so far, sum (B, lanes) the running sum of masses, made smaller whenever a larger
+  // score comes; what the panel's masses refer to is left in reference (B,).
+  void (*exponentiate_panel)(float* scores, long count, float* largest, float* sum, float* reference);
 
-  // coefficients (B, kPanel) = weight_t floor_b - scale_b exp(score - log_z_b), 0 where masked. Adds them up over b into
-  // column_sums (kPanel,). May work in place.
-  void (*softmax_panel)(const float* scores, long count, const float* weights, const float* log_z, const float* scale,
-                        const float* floor, float* coefficients, float* column_sums);
+  // coefficients (B, kPanel) = weight_t floor_b - scale_b mass, 0 where masked. Adds them up over b into column_sums
+  // (kPanel,). May work in place.
+  void (*softmax_panel)(const float* masses, long count, const float* weights, const float* scale, const float* floor,
+                        float* coefficients, float* column_sums);
+  // y = exp(x) for x up to 88, 0 below -87.33; (n,).
+  void (*exponential)(const float* x, float* y, long n);
   // coefficients (B, kPanel) = -scale_b weight_t sigmoid(score), 0 where masked, and losses (B, lanes) +=
   // weight_t softplus(score).
   void (*logistic_panel)(const float* scores, long count, const float* weights, const float* scale, float* coefficients,

@@ -24,9 +24,9 @@ struct Scoring {
 // What becomes of a draw that equals the target.
 enum class Hits : std::uint8_t { kRedraw, kRemove, kKeep };
 
-// A set of noise is drawn for several groups, since most of the time of a group goes into fetching rows from memory that
-// no other group has just used: of every 64 groups the first takes set 0, the second set 1, ... the ninth set 0 again.
-// Neighbours have other sets, so that no row is pushed in one direction many times in a row, which costs quality
+// A set of noise is drawn for several groups, since most of the time of a group goes into fetching rows from memory
+// that no other group has just used: of every 64 groups the first takes set 0, the second set 1, ... the ninth set 0
+// again. Neighbours have other sets, so that no row is pushed in one direction many times in a row, which costs quality
 // (bench/README.md has both measurements).
 inline constexpr std::size_t kSetsInTurn = 8;
 inline constexpr std::size_t kGroupsOfASet = 8;

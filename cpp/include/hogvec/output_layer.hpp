@@ -80,6 +80,9 @@ class OutputLayer {
   void score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop);
   void panel_weights(std::int64_t panel, float* weights) const;
   void mask_hits(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scores) const;
+  void add_to_partition(const Block& block, std::int64_t panel, Part examples, Worker& sums) const;
+  void scale_masses(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scale) const;
+  void clear_own_rows(const LayerGradients& results) const;
   void keep_hardest(const Block& block, Worker& sums, Part examples);
   void link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
                      const LayerGradients& results);

@@ -1,9 +1,9 @@
 // The products of many hidden vectors and many candidates in tiles that fill the registers, their operands packed so
 // that every load is one of a whole register or of one float for all lanes; and the links on what comes out. Included
-// inside a namespace of each instruction set after optimizers.inl.hpp. All memory is the caller's alone.
+// inside a namespace of each instruction set after links.inl.hpp. All memory is the caller's alone.
 
-constexpr int kTileRows = HOGVEC_REGISTERS == 32 ? 14 : 6;     // by two registers: as many sums as there is room for
-constexpr int kColumnTile = HOGVEC_REGISTERS == 32 ? 11 : 6;   // the same, for the columns of a panel
+constexpr int kTileRows = HOGVEC_REGISTERS == 32 ? 14 : 6;   // by two registers: as many sums as there is room for
+constexpr int kColumnTile = 8;                               // of the 32 columns of a panel
 
 // Calls function.operator()<N>(first) for tiles of `most`, 8, 4, 2 and 1 that cover [0, count).
 template <int kMost, class Function>
@@ -110,34 +110,61 @@ static void score_panel(const float* packed_hidden, long count, long dim, const 
 
 HOGVEC_INLINE Vec larger(Vec a, Vec b) { return choose(a > b, a, b); }
 
-static void add_to_partition(const float* scores, long count, float* largest, float* sum) {
-  for (long b = 0; b < count; ++b, scores += kPanel, largest += kLanes, sum += kLanes) {
-    const Vec before = load_private(largest);
-    Vec most = before;
-    for (long t = 0; t < kPanel; t += kLanes) most = larger(most, load_private(scores + t));
-    Vec total = load_private(sum) * exp_negative(before - most);
-    for (long t = 0; t < kPanel; t += kLanes) total += exp_negative(load_private(scores + t) - most);
-    store_private(largest, most);
+HOGVEC_INLINE float largest_lane(Vec v) {
+#if HOGVEC_LANES == 16
+  v = larger(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = larger(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = larger(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  v = larger(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
+#elif HOGVEC_LANES == 8
+  v = larger(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3));
+  v = larger(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5));
+  v = larger(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6));
+#else
+  v = larger(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  v = larger(v, __builtin_shufflevector(v, v, 1, 0, 3, 2));
+#endif
+  return v[0];
+}
+
+static void exponentiate_panel(float* scores, long count, float* largest, float* sum, float* reference) {
+  for (long b = 0; b < count; ++b, scores += kPanel, sum += kLanes) {
+    Vec most = load_private(scores);
+    for (long t = kLanes; t < kPanel; t += kLanes) most = larger(most, load_private(scores + t));
+    Vec total = load_private(sum);
+    const float now = largest_lane(most);
+    if (now > largest[b]) {   // seldom, but in the first panels
+      total *= mass_of(splat(largest[b] - now));
+      largest[b] = now;
+    }
+    reference[b] = largest[b];
+    for (long t = 0; t < kPanel; t += kLanes) {
+      const Vec score = load_private(scores + t);
+      const auto masked = score < kLeastScore;
+      const Vec mass = mass_of(score - largest[b]);
+      total += choose(masked, Vec{}, mass);
+      store_private(scores + t, choose(masked, splat(kMaskedMass), mass));
+    }
     store_private(sum, total);
   }
 }
 
-static void softmax_panel(const float* scores, long count, const float* weights, const float* log_z, const float* scale,
-                          const float* floor, float* coefficients, float* column_sums) {
+static void softmax_panel(const float* masses, long count, const float* weights, const float* scale, const float* floor,
+                          float* coefficients, float* column_sums) {
   for (long t = 0; t < kPanel; t += kLanes) {
     const Vec weight = load_private(weights + t);
     Vec total = load_private(column_sums + t);
     for (long b = 0; b < count; ++b) {
-      const Vec score = load_private(scores + b * kPanel + t);
-      const Vec exponent = score - log_z[b];
-      const Vec mass = choose(exponent < -87.33F, Vec{}, exp_negative(exponent));
-      const Vec g = choose(score < kLeastScore, Vec{}, floor[b] * weight - scale[b] * mass);
+      const Vec mass = load_private(masses + b * kPanel + t);
+      const Vec g = choose(mass < 0.0F, Vec{}, floor[b] * weight - scale[b] * mass);
       store_private(coefficients + b * kPanel + t, g);
       total += g;
     }
     store_private(column_sums + t, total);
   }
 }
+
+static void exponential(const float* x, float* y, long n) { map_floats<mass_of>(x, y, n); }
 
 static void logistic_panel(const float* scores, long count, const float* weights, const float* scale,
                            float* coefficients, float* column_sums, float* losses) {
@@ -198,6 +225,6 @@ static void add_row_gradient(const float* coefficients, long count, const float*
   if (d < stride) add_row_columns<1>(coefficients, count, hidden + d, stride, gradient + d);
 }
 
-constexpr BlockKernels kBlockKernels = {kLanes,           pack_panel,    pack_hidden,    score_panel,
-                                        add_to_partition, softmax_panel, logistic_panel, add_hidden_gradient,
-                                        add_row_gradient, apply};
+constexpr BlockKernels kBlockKernels = {
+    kLanes,         pack_panel,          pack_hidden,      score_panel, exponentiate_panel, softmax_panel, exponential,
+    logistic_panel, add_hidden_gradient, add_row_gradient, apply};
