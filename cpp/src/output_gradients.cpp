@@ -420,11 +420,12 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
     const StopFlag never{false};
     train_blocks(workers, block_size, results, [&](const auto& work) { work(0, never); });
   } else if (count == 1) {
-    run_workers(1, keep_going, [&](int, const StopFlag& stop) {
+    run_workers_to_the_end(1, keep_going, [&](int, const StopFlag& stop) {
       train_blocks(workers, block_size, results, [&](const auto& work) { work(0, stop); });
     });
   } else {
-    train_blocks(workers, block_size, results, [&](const auto& work) { run_workers(count, keep_going, work); });
+    train_blocks(workers, block_size, results,
+                 [&](const auto& work) { run_workers_to_the_end(count, keep_going, work); });
   }
   bool finite = std::all_of(workers.begin(), workers.end(), [](const Worker& worker) { return worker.finite; });
   for (const double loss : results.loss) finite &= std::isfinite(loss);

@@ -176,7 +176,7 @@ void for_every_block(const BlockKernels& kernels, const OutputScores& scores, Fl
   for (std::int64_t first = 0; first < hidden.rows; first += block) {
     const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
     std::vector<Seen> seen(static_cast<std::size_t>(count));
-    run_workers(count, keep_going, [&](int w, const StopFlag& stop) {
+    run_workers_to_the_end(count, keep_going, [&](int w, const StopFlag& stop) {
       pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
     });
     if (!std::all_of(seen.begin(), seen.end(), [](const Seen& part) { return part.finite; }))

@@ -61,7 +61,8 @@ void apply_gradients(const BlockKernels& kernels, const OptimizerSettings& setti
     return;
   }
   // Not to be stopped half way.
-  run_workers(threads, [] { return true; }, [&](int w, const StopFlag&) { work(part_of(count, w, threads)); });
+  run_workers_to_the_end(
+      threads, [] { return true; }, [&](int w, const StopFlag&) { work(part_of(count, w, threads)); });
 }
 
 }   // namespace hogvec

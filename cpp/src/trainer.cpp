@@ -1,21 +1,18 @@
-// Workers take chunks from a counter; the calling thread watches them.
+// Workers take chunks of the corpus from a counter and train on them.
 #include "hogvec/trainer.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cmath>
-#include <condition_variable>
 #include <cstdio>
-#include <exception>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "hogvec/error.hpp"
 #include "hogvec/random.hpp"
 #include "hogvec/schedule.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 
@@ -43,17 +40,11 @@ struct alignas(128) WorkerCounts {
 
 // What the workers share.
 struct Shared {
-  Shared(int threads, std::uint32_t first_step)
-      : steps(first_step), counts(static_cast<std::size_t>(threads)), running(threads) {}
+  Shared(int threads, std::uint32_t first_step) : steps(first_step), counts(static_cast<std::size_t>(threads)) {}
 
   std::atomic<std::int64_t> next_chunk{0};
   std::atomic<std::uint32_t> steps;   // groups begun, for optimizers that count them; wraps
-  std::atomic<bool> stop{false};
   std::vector<WorkerCounts> counts;
-  std::mutex mutex;   // guards the rest
-  std::condition_variable changed;
-  int running;
-  std::exception_ptr error;
 };
 
 template <class T>
@@ -76,7 +67,7 @@ bool all_finite(TableView table) {
   return finite;
 }
 
-void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& counts) {
+void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& counts, const StopFlag& stop) {
   const auto tokens = static_cast<std::int64_t>(settings.corpus.tokens.size());
   const std::int64_t chunk_size = chunk_tokens(settings.architecture);
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
@@ -100,7 +91,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
     group.groups_each = scoring.groups_each;
     group.score_scale = scoring.score_scale;
     for (;;) {
-      if (shared.stop.load(std::memory_order_relaxed)) return;
+      if (stop.load(std::memory_order_relaxed)) return;
       const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
       if (!examples.fill(buffer, most_groups)) break;
       std::visit([&](const auto& objective) { objective.add_candidates(buffer, stream); }, *settings.objective);
@@ -141,65 +132,16 @@ EpochProgress sum_up(const Shared& shared) {
   return progress;
 }
 
-// Joins the workers however the scope is left.
-class Workers {
- public:
-  Workers(const EpochSettings& settings, Shared& shared) : shared_(shared) {
-    try {
-      for (WorkerCounts& counts : shared.counts)
-        threads_.emplace_back([&settings, &shared, &counts] { run(settings, shared, counts); });
-    } catch (...) {   // the system has no more threads: those that run must end before the error goes on
-      finish();
-      throw;
-    }
-  }
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
-  ~Workers() { finish(); }
-
- private:
-  static void run(const EpochSettings& settings, Shared& shared, WorkerCounts& counts) {
-    std::exception_ptr error;
-    try {
-      run_worker(settings, shared, counts);
-    } catch (...) {
-      error = std::current_exception();
-      shared.stop = true;
-    }
-    const std::lock_guard lock(shared.mutex);
-    if (error && !shared.error) shared.error = error;
-    --shared.running;
-    shared.changed.notify_all();
-  }
-
-  void finish() {
-    shared_.stop = true;   // does nothing to workers that have ended
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
-  }
-
-  Shared& shared_;
-  std::vector<std::thread> threads_;
-};
-
 }   // namespace
 
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer, std::chrono::milliseconds period) {
   Shared shared(settings.threads, settings.first_step);
-  bool stopped = false;
-  {
-    const Workers workers(settings, shared);
-    std::unique_lock lock(shared.mutex);
-    while (shared.running > 0) {
-      if (shared.changed.wait_for(lock, period, [&shared] { return shared.running == 0; })) break;
-      lock.unlock();   // the observer may take its time
-      if (!stopped && !observer(sum_up(shared))) shared.stop = stopped = true;
-      lock.lock();
-    }
-  }
-  if (shared.error) std::rethrow_exception(shared.error);
+  const auto work = [&](int worker, const StopFlag& stop) {
+    run_worker(settings, shared, shared.counts[static_cast<std::size_t>(worker)], stop);
+  };
+  const bool finished = run_workers(settings.threads, [&] { return observer(sum_up(shared)); }, work, period);
   EpochProgress progress = sum_up(shared);
-  progress.stopped = stopped;
+  progress.stopped = !finished;
   // The loss of a few groups was measured: it need not have met a value that is not finite.
   if (!all_finite(settings.input.values) || !all_finite(settings.output.values))
     throw diverged("tables", settings, progress.learning_rate);

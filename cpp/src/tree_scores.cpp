@@ -55,7 +55,7 @@ void for_every_row(std::int64_t rows, int threads, const KeepGoing& keep_going, 
   const std::int64_t block = std::clamp<std::int64_t>(rows / (std::int64_t{8} * threads), 1, 256);
   const std::int64_t workers_needed = std::min<std::int64_t>(threads, (rows + block - 1) / block);
   std::atomic<std::int64_t> next_row{0};
-  run_workers(static_cast<int>(workers_needed), keep_going, [&](int, const StopFlag& stop) {
+  run_workers_to_the_end(static_cast<int>(workers_needed), keep_going, [&](int, const StopFlag& stop) {
     auto worker = make_worker(stop);
     for (;;) {
       const std::int64_t begin = next_row.fetch_add(block, std::memory_order_relaxed);

@@ -30,9 +30,9 @@ class Workers {
   ~Workers() { finish(); }
 
   // Whether all have ended, after waiting for that a little.
-  bool wait() {
+  bool wait(std::chrono::milliseconds period) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return running_ == 0; });
+    return changed_.wait_for(lock, period, [this] { return running_ == 0; });
   }
 
   std::exception_ptr finish() {
@@ -67,16 +67,22 @@ class Workers {
 
 }   // namespace
 
-void run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work) {
+bool run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work,
+                 std::chrono::milliseconds period) {
   bool stopped = false;
   std::exception_ptr error;
   {
     Workers workers(count, work);
-    while (!stopped && !workers.wait()) stopped = !keep_going();
+    while (!stopped && !workers.wait(period)) stopped = !keep_going();
     error = workers.finish();
   }
   if (error) std::rethrow_exception(error);
-  if (stopped) throw StateError("the call must run to its end, got a stop before it");
+  return !stopped;
+}
+
+void run_workers_to_the_end(int count, const KeepGoing& keep_going,
+                            const std::function<void(int, const StopFlag&)>& work) {
+  if (!run_workers(count, keep_going, work)) throw StateError("the call must run to its end, got a stop before it");
 }
 
 Part part_of(std::int64_t n, int worker, int count, std::int64_t unit) {

@@ -2,20 +2,27 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 
 namespace hogvec {
 
-// Asked a few times a second on the calling thread; false ends the call. It may throw.
+// Asked a few times a second on the calling thread; false stops the workers. It may throw.
 using KeepGoing = std::function<bool()>;
 
 // Set when the call is to end before its work is done: by an error of another worker, or by the watcher.
 using StopFlag = std::atomic<bool>;
 
 // Calls work(worker, stop) for every worker of [0, count), each on a thread of its own, and returns when all have
-// returned. Rethrows the first exception of a worker, or of keep_going. Throws StateError if keep_going said no.
-void run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work);
+// returned; false if keep_going said no, which is asked once a period. Rethrows the first exception of a worker, or of
+// keep_going.
+bool run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work,
+                 std::chrono::milliseconds period = std::chrono::milliseconds(100));
+
+// The same for calls whose results are worthless before their end: throws StateError if keep_going said no.
+void run_workers_to_the_end(int count, const KeepGoing& keep_going,
+                            const std::function<void(int, const StopFlag&)>& work);
 
 // The part of [0, n) that a worker of `count` takes, in multiples of `unit` but for the last.
 struct Part {
