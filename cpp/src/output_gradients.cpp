@@ -414,6 +414,7 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
     block_size = std::clamp<std::int64_t>(kScoreFloats / (panels * kPanel), 14, kMostBlock);
   block_size = std::min(block_size, hidden_.rows);
   std::vector<Worker> workers;
+  workers.reserve(static_cast<std::size_t>(count));
   for (int w = 0; w < count; ++w) workers.emplace_back(block_size, dim, kernels_->lanes);
 
   if (small) {
