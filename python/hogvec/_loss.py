@@ -195,9 +195,10 @@ class Loss(ABC):
         """
         _core.LayerModel(weights, bias)  # kinds and layouts
         state = optimizer if isinstance(optimizer, OptimizerState) else started(optimizer, weights, bias)
-        rate = state.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0)
+        rate = state.learning_rate if learning_rate is None else learning_rate
         if rate is None:
             raise ValueError(f"learning_rate must be given, to the optimizer or here, got {state.optimizer!r}")
+        rate = check_float("learning_rate", rate, minimum=0)
         check_writable(hidden, weights, bias, state)
         state.check(weights, bias)
         gradients = self.gradients(

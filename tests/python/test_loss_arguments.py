@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -510,3 +511,12 @@ def test_results_are_shown_in_a_line() -> None:
     assert repr(found) == "Gradients(<0 losses of mean nan>, <4 rows of dim 3, with bias>)"
     step = Softmax().step(hidden, [0, 1], weights, None, SGD(learning_rate=0.1))
     assert repr(step) == "Step(<2 losses of mean 1.38629>)"
+
+
+def test_a_rate_that_was_changed_in_a_state_is_checked_as_any_other() -> None:
+    hidden, weights = np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)
+    state = SGD(learning_rate=0.1).start(weights)
+    state.learning_rate = math.nan
+    with pytest.raises(ValueError, match=r"^learning_rate must be finite, got nan$"):
+        Softmax().step(hidden, [0, 1], weights, None, state)
+    assert not weights.any()
