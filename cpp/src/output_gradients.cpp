@@ -5,10 +5,12 @@
 //   3. coefficients of every panel, and both products with them,
 //   4. own candidates, and the sum of the workers' hidden gradients.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include "hogvec/error.hpp"
 #include "hogvec/output_layer.hpp"
 
 namespace hogvec {
@@ -23,6 +25,24 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Work below this many products of two floats is done on the calling thread: a thread costs more than it saves, and
 // nobody waits so long that a Ctrl-C mattered.
 constexpr double kSmallWork = 2e6;
+
+// Phases can be shorter than what `run_workers` waits before it asks whether to go on: then it is asked between them.
+class AskNowAndThen {
+ public:
+  explicit AskNowAndThen(const KeepGoing& keep_going) : keep_going_(keep_going) {}
+  bool now() {
+    last_ = std::chrono::steady_clock::now();
+    return keep_going_();
+  }
+  void if_due() {
+    if (std::chrono::steady_clock::now() - last_ < std::chrono::milliseconds(100)) return;
+    if (!now()) throw StateError("the call must run to its end, got a stop before it");
+  }
+
+ private:
+  const KeepGoing& keep_going_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
 
 }   // namespace
 
@@ -151,12 +171,13 @@ void OutputLayer::keep_hardest(const Block& block, Worker& sums, Part examples) 
 }
 
 void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
-                                const LayerGradients& results) {
+                                const LayerGradients& results, const StopFlag& stop) {
   const LinkSettings& link = candidates_.link;
   const bool softmax = link.link == Link::kSoftmax;
   const std::int64_t lanes = kernels_->lanes;
   const double inverse_temperature = 1 / model_.temperature;
   for (std::int64_t b = examples.begin; b < examples.end; ++b) {
+    if (stop.load(std::memory_order_relaxed)) return;
     const auto example = static_cast<std::size_t>(block.first + b);
     const double weight = example_weights_.empty() ? 1.0 : double{example_weights_[example]};
     const auto begin = static_cast<std::size_t>(own_offsets_[example]);
@@ -277,10 +298,11 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
 }
 
 // Adds what the block's own candidates contribute to the gradients of rows of a part of the slots.
-void OutputLayer::add_own(const Block& block, Part slots, const LayerGradients& results) const {
+void OutputLayer::add_own(const Block& block, Part slots, const LayerGradients& results, const StopFlag& stop) const {
   const std::int64_t dim = hidden_.dim;
   const double inverse_temperature = 1 / model_.temperature;
   for (std::int64_t b = 0; b < block.hidden.count(); ++b) {
+    if (stop.load(std::memory_order_relaxed)) return;
     const auto example = static_cast<std::size_t>(block.first + b);
     for (auto t = static_cast<std::size_t>(own_offsets_[example]);
          t < static_cast<std::size_t>(own_offsets_[example + 1]); ++t) {
@@ -296,11 +318,12 @@ void OutputLayer::add_own(const Block& block, Part slots, const LayerGradients& 
 }
 
 void OutputLayer::finish_hidden(const Block& block, const std::vector<Worker>& workers, Part examples,
-                                const LayerGradients& results) const {
+                                const LayerGradients& results, const StopFlag& stop) const {
   const std::int64_t dim = hidden_.dim;
   const std::int64_t stride = padded_stride(dim);
   const double inverse_temperature = 1 / model_.temperature;
   for (std::int64_t b = examples.begin; b < examples.end; ++b) {
+    if (stop.load(std::memory_order_relaxed)) return;
     const auto example = static_cast<std::size_t>(block.first + b);
     float* const gradient = results.hidden.data() + (block.first + b) * dim;
     std::fill_n(gradient, dim, 0.0F);
@@ -369,14 +392,17 @@ void OutputLayer::train_blocks(std::vector<Worker>& workers, std::int64_t block_
     }
     if (candidates_.hard_of > 1)
       phase([&](int w, const StopFlag&) { keep_hardest(block, workers[0], part_of(size, w, count)); });
-    phase([&](int w, const StopFlag&) { link_examples(block, workers, part_of(size, w, count), results); });
+    phase([&](int w, const StopFlag& stop) { link_examples(block, workers, part_of(size, w, count), results, stop); });
     phase([&](int w, const StopFlag& stop) {
       multiply_panels(block, mine(w), part_of(panels, w, count, kChunk), results, stop);
     });
-    phase([&](int w, const StopFlag&) {
-      add_own(block, part_of(static_cast<std::int64_t>(rows_.size()), w, count), results);
-      finish_hidden(block, workers, part_of(size, w, count), results);
+    bool stopped = false;
+    phase([&](int w, const StopFlag& stop) {
+      add_own(block, part_of(static_cast<std::int64_t>(rows_.size()), w, count), results, stop);
+      finish_hidden(block, workers, part_of(size, w, count), results, stop);
+      if (w == 0) stopped = stop.load(std::memory_order_relaxed);
     });
+    if (stopped) return;
     scores = std::move(block.scores);
     references = std::move(block.references);
   }
@@ -407,7 +433,8 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
       static_cast<double>(dim) *
       (static_cast<double>(hidden_.rows) * static_cast<double>(panels_.size()) + static_cast<double>(own_rows_.size()));
   const bool small = products < kSmallWork;
-  const int count = small ? 1 : static_cast<int>(std::clamp<std::int64_t>(panels / kChunk, 1, threads));
+  const std::int64_t parts = panels > 0 ? panels / kChunk : hidden_.rows;   // own candidates alone: by example
+  const int count = small ? 1 : static_cast<int>(std::clamp<std::int64_t>(parts, 1, threads));
 
   std::int64_t block_size = kMostBlock;
   if (keeps_scores() && panels > 0)
@@ -425,8 +452,11 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
       train_blocks(workers, block_size, results, [&](const auto& work) { work(0, stop); });
     });
   } else {
-    train_blocks(workers, block_size, results,
-                 [&](const auto& work) { run_workers_to_the_end(count, keep_going, work); });
+    AskNowAndThen ask(keep_going);
+    train_blocks(workers, block_size, results, [&](const auto& work) {
+      run_workers_to_the_end(count, [&] { return ask.now(); }, work);
+      ask.if_due();
+    });
   }
   bool finite = std::all_of(workers.begin(), workers.end(), [](const Worker& worker) { return worker.finite; });
   for (const double loss : results.loss) finite &= std::isfinite(loss);

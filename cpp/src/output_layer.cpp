@@ -134,15 +134,32 @@ void OutputLayer::find_rows() {
     own_slots_ = own_rows_;
     return;
   }
+  const std::span<const std::int32_t> shared = candidates_.shared_rows;
+  own_slots_.reserve(own_rows_.size());
+  shared_slots_.reserve(shared.size());
+  const auto num_rows = static_cast<std::size_t>(model_.weights.rows);
+  if (own_rows_.size() + shared.size() > num_rows / 8) {   // so many are found sooner by a table than by sorting
+    std::vector<std::int64_t> slots(num_rows, -1);
+    for (const std::int64_t row : own_rows_) slots[static_cast<std::size_t>(row)] = 0;
+    for (const std::int32_t row : shared) slots[static_cast<std::size_t>(row)] = 0;
+    for (std::size_t row = 0; row < num_rows; ++row) {
+      if (slots[row] < 0) continue;
+      slots[row] = static_cast<std::int64_t>(rows_.size());
+      rows_.push_back(static_cast<std::int64_t>(row));
+    }
+    for (const std::int64_t row : own_rows_) own_slots_.push_back(slots[static_cast<std::size_t>(row)]);
+    for (const std::int32_t row : shared) shared_slots_.push_back(slots[static_cast<std::size_t>(row)]);
+    return;
+  }
   rows_ = own_rows_;
-  rows_.insert(rows_.end(), candidates_.shared_rows.begin(), candidates_.shared_rows.end());
+  rows_.insert(rows_.end(), shared.begin(), shared.end());
   std::sort(rows_.begin(), rows_.end());
   rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
   const auto slot_of = [this](std::int64_t row) {
     return static_cast<std::int64_t>(std::lower_bound(rows_.begin(), rows_.end(), row) - rows_.begin());
   };
   for (const std::int64_t row : own_rows_) own_slots_.push_back(slot_of(row));
-  for (const std::int32_t row : candidates_.shared_rows) shared_slots_.push_back(slot_of(row));
+  for (const std::int32_t row : shared) shared_slots_.push_back(slot_of(row));
 }
 
 void OutputLayer::find_hits() {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,9 +15,13 @@ __all__ = ["class_gradients", "class_log_likelihood", "class_top_k"]
 
 Floats = NDArray[np.float32]
 
+MOST_MEMBERS = 1 << 20
+"""Outputs that a block of examples is scored against, of the classes of their targets."""
+
 
 def split_rows(tree: ClassTree, weights: Floats, bias: Floats | None) -> tuple[_core.LayerModel, _core.LayerModel]:
     """Return the layer of the classes and that of the outputs: the first rows, and the others."""
+    _core.LayerModel(weights, bias)  # kinds and layouts
     n = tree.num_classes
     classes = _core.LayerModel(weights[:n], None if bias is None else bias[:n])
     outputs = _core.LayerModel(weights[n:], None if bias is None else bias[n:])
@@ -69,7 +75,17 @@ def class_log_likelihood(
     threads: int,
 ) -> NDArray[np.float64]:
     """Return ln P(target), (B,); arguments are checked."""
-    return -class_gradients(tree, hidden, targets, weights, bias, None, threads).loss
+    classes, _ = split_rows(tree, weights, bias)
+    _core.check_hidden(classes, hidden)
+    sizes = np.diff(tree.class_offsets)[tree.class_of[targets]]
+    # So many examples at once that their candidates, and the gradients of these that nobody asked for, stay few.
+    block = np.cumsum(sizes) // MOST_MEMBERS
+    edges = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(targets)]
+    values = np.empty(len(targets))
+    for begin, end in itertools.pairwise(edges):
+        part = slice(begin, end)
+        values[part] = -class_gradients(tree, hidden[part], targets[part], weights, bias, None, threads).loss
+    return values
 
 
 def class_top_k(tree: ClassTree, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:

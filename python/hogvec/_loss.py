@@ -41,6 +41,11 @@ class Gradients:
     row_gradient: NDArray[np.float32]
     bias_gradient: NDArray[np.float32] | None
 
+    def __repr__(self) -> str:
+        bias = "" if self.bias_gradient is None else ", with bias"
+        count, dim = self.hidden_gradient.shape
+        return f"Gradients(<{count} losses of mean {mean(self.loss):.6g}>, <{len(self.rows)} rows of dim {dim}{bias}>)"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step:
@@ -56,6 +61,9 @@ class Step:
 
     loss: NDArray[np.float64]
     hidden_gradient: NDArray[np.float32]
+
+    def __repr__(self) -> str:
+        return f"Step(<{len(self.loss)} losses of mean {mean(self.loss):.6g}>)"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -185,11 +193,12 @@ class Loss(ABC):
         >>> weights[:, 0]
         array([-0.5,  1.5, -0.5, -0.5], dtype=float32)
         """
+        _core.LayerModel(weights, bias)  # kinds and layouts
         state = optimizer if isinstance(optimizer, OptimizerState) else started(optimizer, weights, bias)
-        rate = state.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0)
+        rate = state.learning_rate if learning_rate is None else learning_rate
         if rate is None:
             raise ValueError(f"learning_rate must be given, to the optimizer or here, got {state.optimizer!r}")
-        _core.LayerModel(weights, bias)  # kinds and layouts
+        rate = check_float("learning_rate", rate, minimum=0)
         check_writable(hidden, weights, bias, state)
         state.check(weights, bias)
         gradients = self.gradients(
@@ -238,7 +247,7 @@ class Loss(ABC):
         values = _core.output_log_likelihood(
             model, hidden, ids, columns, self._log_offsets(len(weights)), self._is_sigmoid, number_of_threads(threads)
         )
-        values[values < LEAST_SCORE] = -math.inf
+        values = probabilities(values)
         return values
 
     def perplexity(
@@ -317,7 +326,7 @@ class Loss(ABC):
         k = check_int("k", k, minimum=1, maximum=len(weights))
         offsets = self._log_offsets(len(weights))
         ids, values = _core.output_top_k(model, hidden, k, offsets, self._is_sigmoid, number_of_threads(threads))
-        values[values < LEAST_SCORE] = -math.inf
+        values = probabilities(values)
         return TopK(ids=ids, log_probabilities=values)
 
     def _gradients(
@@ -366,8 +375,19 @@ class Loss(ABC):
         """Return what a trainer takes candidates from."""
 
 
+def mean(values: NDArray[np.float64]) -> float:
+    """Return the mean, NaN of nothing."""
+    return float(values.mean()) if len(values) > 0 else math.nan
+
+
 LEAST_SCORE = -1e37
 """Scores below stand for a probability of zero, also as a share of the mean over an example's targets."""
+
+
+def probabilities(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logarithms of probabilities: minus infinity for none, and at most 0 whatever was rounded."""
+    logs[logs < LEAST_SCORE] = -math.inf
+    return np.minimum(logs, 0.0, out=logs)
 
 
 def run(
@@ -392,7 +412,12 @@ def run(
 
 def check_targets(targets: ArrayLike, hidden: Any) -> tuple[NDArray[np.int64], int]:
     """Return targets one after the other, (B * columns,), and their number for each example."""
-    array = np.asarray(targets)
+    try:
+        array = np.asarray(targets)
+    except ValueError:
+        raise ValueError(
+            "targets must have the same number of columns in every row, got rows of other lengths"
+        ) from None
     if array.ndim not in (1, 2):
         raise ValueError(f"targets must have one axis or two, got shape {array.shape}")
     columns = 1 if array.ndim == 1 else array.shape[1]

@@ -56,7 +56,7 @@ class Sample:
     def num_tries(self) -> int:
         """The number of single draws made: n with replacement; without, those up to the one that found the last id.
 
-        This is what `Sampler.log_expected_count` takes as `num_draws` for other ids, such as the targets.
+        This is what `Sampler.log_expected_count` takes as `num_tries` for other ids, such as the targets.
         """
         return self._num_tries
 
@@ -183,7 +183,7 @@ class Sampler(ABC):
             probability.flags.writeable = False
         return probability
 
-    def log_expected_count(self, ids: ArrayLike, num_draws: int, *, unique: bool = False) -> NDArray[np.float64]:
+    def log_expected_count(self, ids: ArrayLike, num_tries: int, *, unique: bool = False) -> NDArray[np.float64]:
         """Return the logarithm of how often each of `ids` is expected among the draws.
 
         This is the correction that noise-contrastive estimation (``ln(k q(w))``) and sampled softmax subtract from a
@@ -193,11 +193,11 @@ class Sampler(ABC):
         Parameters
         ----------
         ids : array_like of int, any shape
-        num_draws : int
+        num_tries : int
             At least 1, at most 10**308. With `unique` the number of tries, repeats included: `Sample.num_tries`, not
             the number of ids.
         unique : bool, default False
-            False: ``ln(num_draws p)``. True: ``ln(1 - (1 - p)**num_draws)``, the probability of being among the
+            False: ``ln(num_tries p)``. True: ``ln(1 - (1 - p)**num_tries)``, the probability of being among the
             distinct ids of that many draws; exact to rounding also where p is tiny.
 
         Returns
@@ -209,7 +209,7 @@ class Sampler(ABC):
         TypeError
             If an argument is of the wrong kind.
         ValueError
-            If `num_draws` is out of its range.
+            If `num_tries` is out of its range.
         IndexError
             If an id is outside [0, num_classes).
 
@@ -228,13 +228,13 @@ class Sampler(ABC):
         >>> np.exp(sampler.log_expected_count([0, 2], 3, unique=True))  # 1 - 0.5**3, 1 - 0.8**3
         array([0.875, 0.488])
         """
-        num_draws = check_int("num_draws", num_draws, minimum=1, maximum=10**308)
+        num_tries = check_int("num_tries", num_tries, minimum=1, maximum=10**308)
         check_bool("unique", unique)
         probability = self.probability(check_ids("ids", ids, self.num_classes))
         with np.errstate(divide="ignore"):
             if unique:
-                return log(expected_counts(probability, num_draws, unique))
-            return log(probability) + math.log(num_draws)
+                return log(expected_counts(probability, num_tries, unique))
+            return log(probability) + math.log(num_tries)
 
     def kl(self, counts: ArrayLike) -> float:
         """Return the Kullback-Leibler divergence of this distribution from that of `counts`, in nats.
@@ -323,12 +323,12 @@ class Sampler(ABC):
         return distinct.take_ids(), int(distinct.num_tries)
 
 
-def expected_counts(probability: NDArray[np.float64], num_draws: int, unique: bool) -> NDArray[np.float64]:
+def expected_counts(probability: NDArray[np.float64], num_tries: int, unique: bool) -> NDArray[np.float64]:
     """Return how often ids of these probabilities are expected among that many draws, or among their distinct ids."""
     if not unique:
-        return probability * float(num_draws)
+        return probability * float(num_tries)
     with np.errstate(divide="ignore"):  # ln(1 - 1) = -inf is the right answer
-        once: NDArray[np.float64] = -np.expm1(float(num_draws) * np.log1p(-np.minimum(probability, 1.0)))
+        once: NDArray[np.float64] = -np.expm1(float(num_tries) * np.log1p(-np.minimum(probability, 1.0)))
     return once
 
 

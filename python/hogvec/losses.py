@@ -13,7 +13,7 @@ from hogvec._loss import Gradients, Loss, TopK, check_targets, number_of_threads
 from hogvec._sampler import check_bool
 from hogvec._validate import check_choice, check_float, check_ids, check_int
 from hogvec.class_tree import ClassTree
-from hogvec.samplers import HardOf, InBatchSampler, Sampler
+from hogvec.samplers import HardOf, InBatchSampler, LogUniformSampler, MixtureSampler, Sampler
 from hogvec.trees import HuffmanTree, Tree
 
 __all__ = ["NCE", "HierarchicalSoftmax", "NegativeSampling", "OneVsAll", "SampledSoftmax", "Softmax"]
@@ -406,6 +406,7 @@ class OneVsAll(Loss):
 def check_softmax(loss: SampledSoftmax | Softmax) -> None:
     """Raise TypeError or ValueError unless what both have in common is in range."""
     check_float("temperature", loss.temperature, above=0.0)
+    check_float("temperature", loss.temperature, minimum=1e-30)  # its inverse must be a float32
     check_bool("normalize", loss.normalize)
     check_float("label_smoothing", loss.label_smoothing, minimum=0.0, below=1.0)
     check_choice("multi_label", loss.multi_label, MULTI_LABEL)
@@ -530,7 +531,21 @@ def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: flo
         raise TypeError(f"sampler must have a fixed distribution in a trainer, got a {type(sampler).__name__}")
     if sampler.num_classes != len(counts):
         raise ValueError(f"sampler must have as many ids as the corpus, {len(counts)}, got {sampler.num_classes}")
+    check_ranks(sampler, counts)
     return np.ascontiguousarray(sampler.probability(), dtype=np.float64)
+
+
+def check_ranks(sampler: Sampler, counts: NDArray[np.int64]) -> None:
+    """Raise ValueError if log-uniform noise, or a part of the noise, takes ids for ranks that they are not."""
+    if isinstance(sampler, MixtureSampler):
+        for part in sampler.samplers:
+            check_ranks(part, counts)
+    if isinstance(sampler, LogUniformSampler) and sampler.counts is None and (rising := np.diff(counts) > 0).any():
+        i = int(rising.argmax())
+        raise ValueError(
+            f"LogUniformSampler without counts must have ids sorted by falling count, got {counts[i]} of id {i} and "
+            f"{counts[i + 1]} of id {i + 1}: give it the counts, LogUniformSampler({len(counts)}, corpus.counts)"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

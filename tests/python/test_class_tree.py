@@ -149,3 +149,17 @@ def test_classes_are_the_tree_of_a_loss_and_no_loss() -> None:
     assert HierarchicalSoftmax(tree=tree).tree is tree
     with pytest.raises(TypeError, match=r"^loss must be a .*, got ClassTree\(<3 ids in 2 classes>\)$"):
         Trainer(SkipGram(), tree)  # type: ignore[arg-type]
+
+
+def test_examples_in_blocks_have_the_likelihood_of_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = ClassTree(np.arange(30, 0, -1))
+    loss = HierarchicalSoftmax(tree=tree)
+    random = np.random.default_rng(1)
+    hidden = random.normal(size=(50, 4)).astype(np.float32)
+    weights = random.normal(size=(tree.num_classes + 30, 4)).astype(np.float32)
+    targets = random.integers(30, size=50)
+    expected = [loss.log_likelihood(hidden[b : b + 1], targets[b : b + 1], weights)[0] for b in range(50)]
+    for most in (1, 20, 1 << 20):
+        monkeypatch.setattr("hogvec._class_softmax.MOST_MEMBERS", most)
+        np.testing.assert_allclose(loss.log_likelihood(hidden, targets, weights), expected, rtol=1e-6)
+    assert loss.log_likelihood(hidden[:0], [], weights).shape == (0,)

@@ -571,7 +571,7 @@ def test_wrong_arguments_of_the_methods_are_refused(make: Callable[[int], Sample
                 method([0, wrong])
         with pytest.raises(TypeError, match=r"^ids must be integers, got dtype float64$"):
             method([0.5])
-    with pytest.raises(ValueError, match=r"^num_draws must be at least 1, got 0$"):
+    with pytest.raises(ValueError, match=r"^num_tries must be at least 1, got 0$"):
         sampler.log_expected_count([0], 0, unique=True)
     with pytest.raises(TypeError, match=r"^unique must be True or False, got 1$"):
         sampler.log_expected_count([0], 1, unique=1)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import numpy as np
@@ -475,3 +476,47 @@ def test_a_perplexity_beyond_the_floats_is_infinite() -> None:
 def test_example_weights_beyond_float32_are_refused_without_a_warning() -> None:
     with pytest.raises(ValueError, match=r"^example_weights must be finite"):
         call(Softmax(), "gradients", example_weights=[1e39, 1.0, 1.0])
+
+
+def test_buffers_that_are_none_are_refused_for_classes_as_for_all_others() -> None:
+    loss = HierarchicalSoftmax(tree=ClassTree([3, 2, 1]))
+    hidden: Any = np.ones((1, 2), np.float32)
+    for call in (
+        lambda weights: loss.top_k(hidden, weights, None, 1),
+        lambda weights: loss.log_likelihood(hidden, [0], weights),
+        lambda weights: loss.gradients(hidden, [0], weights),
+        lambda weights: loss.step(hidden, [0], weights, None, SGD(learning_rate=0.1)),
+    ):
+        with pytest.raises(TypeError, match=r"^weights must be a NumPy array of float32, got NoneType$"):
+            call(None)
+
+
+def test_targets_of_other_numbers_for_each_example_are_refused_by_name() -> None:
+    hidden, weights = np.ones((2, 2), np.float32), np.ones((3, 2), np.float32)
+    with pytest.raises(ValueError, match=r"^targets must have the same number of columns in every row"):
+        Softmax().gradients(hidden, [[0], [1, 2]], weights)
+
+
+def test_temperatures_whose_inverse_is_no_float32_are_refused() -> None:
+    for make in (Softmax, SampledSoftmax):
+        with pytest.raises(ValueError, match=r"^temperature must be at least 1e-30, got 1e-40$"):
+            make(temperature=1e-40)
+
+
+def test_results_are_shown_in_a_line() -> None:
+    hidden, weights = np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)
+    found = Softmax().gradients(hidden, [0, 1], weights)
+    assert repr(found) == "Gradients(<2 losses of mean 1.38629>, <4 rows of dim 3>)"
+    found = Softmax().gradients(hidden[:0], [], weights, np.zeros(4, np.float32))
+    assert repr(found) == "Gradients(<0 losses of mean nan>, <4 rows of dim 3, with bias>)"
+    step = Softmax().step(hidden, [0, 1], weights, None, SGD(learning_rate=0.1))
+    assert repr(step) == "Step(<2 losses of mean 1.38629>)"
+
+
+def test_a_rate_that_was_changed_in_a_state_is_checked_as_any_other() -> None:
+    hidden, weights = np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32)
+    state = SGD(learning_rate=0.1).start(weights)
+    state.learning_rate = math.nan
+    with pytest.raises(ValueError, match=r"^learning_rate must be finite, got nan$"):
+        Softmax().step(hidden, [0, 1], weights, None, state)
+    assert not weights.any()

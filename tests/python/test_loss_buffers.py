@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -605,3 +608,40 @@ def test_sampled_losses_touch_their_targets_and_draws_alone() -> None:
         draws = sampler.sample(20, unique=isinstance(loss, SampledSoftmax), seed=9).ids
         found = buffers.call(loss.gradients, seed=9)
         np.testing.assert_array_equal(found.rows, np.unique(np.concatenate([draws, buffers.targets])))
+
+
+INTERRUPTED = {
+    # Of some minutes. Phases of some milliseconds, one long one, own candidates alone, two levels.
+    "softmax": lambda: (Softmax(), 200_000),
+    "sampled": lambda: (SampledSoftmax(60_000, sampler=UniformSampler(200_000)), 200_000),
+    "one-vs-all": lambda: (OneVsAll(), 200_000),
+    "huffman": lambda: (HierarchicalSoftmax(tree=HuffmanTree(np.ones(200_001, np.int64))), 200_000),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("method", ["gradients", "step", "log_likelihood", "top_k"])
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_long_calls_stop_for_an_interrupt_and_change_nothing(name: str, method: str, threads: int) -> None:
+    loss, rows = INTERRUPTED[name]()
+    batch = 300_000 if name == "huffman" else 20_000
+    hidden, weights = np.full((batch, 8), 0.5, np.float32), np.zeros((rows, 8), np.float32)
+    targets = np.arange(batch) % rows
+    call = {
+        "gradients": lambda: loss.gradients(hidden, targets, weights, threads=threads),
+        "step": lambda: loss.step(hidden, targets, weights, None, SGD(learning_rate=0.1), threads=threads),
+        "log_likelihood": lambda: loss.log_likelihood(hidden, targets, weights, threads=threads),
+        "top_k": lambda: loss.top_k(hidden, weights, None, 5, threads=threads),
+    }[method]
+    began = time.perf_counter()
+    timer = threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    try:
+        call()
+    except KeyboardInterrupt:
+        assert time.perf_counter() - began < 3  # 0.5 where nothing else runs
+        assert not weights.any()
+    else:  # so fast a machine that there was nothing to stop
+        timer.cancel()
+        assert name == "huffman"
+        assert time.perf_counter() - began < 3

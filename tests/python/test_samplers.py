@@ -231,7 +231,7 @@ def test_arguments_of_the_methods_are_checked() -> None:
         sampler.log_expected_count([-1], 5)
     with pytest.raises(TypeError, match=r"^ids must be integers, got dtype float64$"):
         sampler.probability([0.5])
-    with pytest.raises(ValueError, match=r"^num_draws must be at least 1, got 0$"):
+    with pytest.raises(ValueError, match=r"^num_tries must be at least 1, got 0$"):
         sampler.log_expected_count([0], 0)
 
 

@@ -85,12 +85,12 @@ class OutputLayer {
   void clear_own_rows(const LayerGradients& results) const;
   void keep_hardest(const Block& block, Worker& sums, Part examples);
   void link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
-                     const LayerGradients& results);
+                     const LayerGradients& results, const StopFlag& stop);
   void multiply_panels(const Block& block, Worker& worker, Part panels, const LayerGradients& results,
                        const StopFlag& stop);
-  void add_own(const Block& block, Part slots, const LayerGradients& results) const;
+  void add_own(const Block& block, Part slots, const LayerGradients& results, const StopFlag& stop) const;
   void finish_hidden(const Block& block, const std::vector<Worker>& workers, Part examples,
-                     const LayerGradients& results) const;
+                     const LayerGradients& results, const StopFlag& stop) const;
   void project_rows(Part slots, const LayerGradients& results) const;
 
   const BlockKernels* kernels_;
