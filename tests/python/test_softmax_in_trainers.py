@@ -73,8 +73,7 @@ def train(loss: Any, corpus: Corpus, *, epochs: int = 12, architecture: Any = No
 def log_probabilities(trainer: Trainer) -> Any:
     """Return ln P(output | context word) under the trained tables, (words, words)."""
     inputs, outputs = trainer.input_table.astype(float), trainer.output_table.astype(float)
-    if isinstance(trainer.loss, HierarchicalSoftmax):  # the reference has the outputs first, then the classes
-        outputs = np.roll(outputs, -CLASSES.num_classes, axis=0)
+    if isinstance(trainer.loss, HierarchicalSoftmax):
         return class_log_probabilities(CLASSES.class_of, inputs, outputs)
     scores = inputs @ outputs.T / getattr(trainer.loss, "temperature", 1.0)
     return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
