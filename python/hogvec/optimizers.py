@@ -138,22 +138,32 @@ class OptimizerState:
             if len(shape) != axes:
                 raise ValueError(f"{name} must have {axes} ax{'e' if axes == 2 else 'i'}s, got shape {shape}")
         one_sum = isinstance(optimizer, AdaGrad) and optimizer.per_row
-        self.arrays: dict[str, NDArray[Any]] = {}
+        self._kinds: dict[str, tuple[tuple[int, ...], type]] = {}
         for name, shape in self._shapes.items():
             for part, kept in optimizer._state_names().items():
                 per_row = part == "steps" or (part == "second" and one_sum)
                 kind = np.uint32 if part == "steps" else np.float32
-                self.arrays[f"{name}_{kept}"] = np.zeros(shape[:1] if per_row else shape, dtype=kind)
+                self._kinds[f"{name}_{kept}"] = (shape[:1] if per_row else shape), kind
+        self.arrays: dict[str, NDArray[Any]] = {
+            name: np.zeros(shape, dtype=kind) for name, (shape, kind) in self._kinds.items()
+        }
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self._shapes.items())
         return f"<state of {self.optimizer!r} for {shapes} after {self.num_steps} steps>"
 
     def check(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> None:
-        """Raise ValueError unless the arrays have the shapes that the state was made for."""
+        """Raise ValueError unless weights and bias have the shapes of the state, and the state its arrays."""
         got = {"weights": np.shape(weights)} | ({} if bias is None else {"bias": np.shape(bias)})
         if got != self._shapes:
             raise ValueError(f"the optimizer's state must be for arrays of these shapes, {got}, got {self._shapes}")
+        for name, (shape, kind) in self._kinds.items():
+            array: Any = self.arrays.get(name)
+            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != kind:
+                what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+                raise ValueError(f"arrays[{name!r}] must be {kind.__name__} of shape {shape}, got {what:.80}")
+            if not (array.flags.c_contiguous and array.flags.writeable):
+                raise ValueError(f"arrays[{name!r}] must be contiguous and writable, got an array that is not")
 
     def _apply(
         self,

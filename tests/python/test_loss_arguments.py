@@ -520,3 +520,17 @@ def test_a_rate_that_was_changed_in_a_state_is_checked_as_any_other() -> None:
     with pytest.raises(ValueError, match=r"^learning_rate must be finite, got nan$"):
         Softmax().step(hidden, [0, 1], weights, None, state)
     assert not weights.any()
+
+
+@pytest.mark.parametrize(
+    "array", [None, np.zeros(2, np.float32), np.zeros(4), np.zeros((4, 1), np.float32), np.zeros(8, np.float32)[::2]]
+)
+def test_a_state_of_which_an_array_was_replaced_by_a_wrong_one_changes_nothing(array: Any) -> None:
+    hidden, weights, bias = np.ones((2, 3), np.float32), np.zeros((4, 3), np.float32), np.zeros(4, np.float32)
+    state = Momentum(learning_rate=0.1).start(weights, bias)
+    state.arrays["bias_velocity"] = array
+    with pytest.raises(ValueError, match=r"^arrays\['bias_velocity'\] must be "):
+        Softmax().step(hidden, [0, 1], weights, bias, state)
+    assert not weights.any()
+    assert not state.arrays["weights_velocity"].any()
+    assert state.num_steps == 0
