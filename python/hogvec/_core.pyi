@@ -151,7 +151,16 @@ def sigmoid(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArra
 def softplus(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArray[np.float32]: ...
 
 class WindowSettings:
-    def __init__(self, *, cbow: bool, window: int, shrink: bool, forward_mean: bool, backward_mean: bool) -> None: ...
+    def __init__(
+        self,
+        *,
+        cbow: bool,
+        window: int,
+        shrink: bool,
+        forward_mean: bool,
+        backward_mean: bool,
+        predicts_context: bool = False,
+    ) -> None: ...
 
 class Objective:
     @staticmethod
@@ -218,6 +227,7 @@ class Tables:
         counts: npt.NDArray[np.int64],
         objective: Objective,
         architecture: WindowSettings,
+        subwords: Subwords | None = None,
         subsample: float,
         learning_rate: float,
         schedule: Schedule,
