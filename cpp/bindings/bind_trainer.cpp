@@ -143,9 +143,9 @@ bool keep_going(const std::function<bool(const EpochProgress&)>& observer, const
 
 EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets,
                                  const Array<std::int64_t>& counts, const OwnedObjective& objective,
-                                 const WindowSettings& architecture, double subsample, double learning_rate,
-                                 const Schedule& schedule, std::int64_t run_epoch, std::int64_t run_epochs,
-                                 std::int64_t epoch, std::uint64_t seed, int threads,
+                                 const WindowSettings& architecture, const Subwords* subwords, double subsample,
+                                 double learning_rate, const Schedule& schedule, std::int64_t run_epoch,
+                                 std::int64_t run_epochs, std::int64_t epoch, std::uint64_t seed, int threads,
                                  const std::function<bool(const EpochProgress&)>& observer) {
   const ActiveCall active;
   const Tables::Busy busy(tables);
@@ -154,10 +154,17 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
   settings.corpus = corpus_view(ids, offsets);
   const auto word_counts = as_span(counts, "counts");
   const auto rows = static_cast<std::int64_t>(word_counts.size());
-  if (rows != tables.input().rows || rows != objective.num_targets() || objective.num_rows() > tables.output().rows)
-    throw ValueError("counts must have one entry per row, " + std::to_string(tables.input().rows) + ", got " +
-                     std::to_string(rows));
+  const std::int64_t words =
+      subwords == nullptr ? tables.input().rows : static_cast<std::int64_t>(subwords->num_words());
+  if (rows != words || rows != objective.num_targets() || objective.num_rows() > tables.output().rows)
+    throw ValueError("counts must have one entry per row, " + std::to_string(words) + ", got " + std::to_string(rows));
+  if (subwords != nullptr && subwords->num_rows() != tables.input().rows)
+    throw ValueError("subwords must have as many rows as the input table, " + std::to_string(tables.input().rows) +
+                     ", got " + std::to_string(subwords->num_rows()));
+  if (architecture.predicts_context && !takes_several_targets(objective.objective()))
+    throw ValueError("objective must take several targets to predict a context, got one that does not");
   settings.architecture = architecture;
+  settings.subwords = subwords;
   settings.objective = &objective.objective();
   settings.kernels = &active_kernels();
   settings.input = tables.trained_input();
@@ -306,8 +313,9 @@ void bind_tables(py::module_& module) {
                              })
       .def("train_epoch", &train_corpus_epoch, py::kw_only(), py::arg("ids").noconvert(),
            py::arg("offsets").noconvert(), py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"),
-           py::arg("subsample"), py::arg("learning_rate"), py::arg("schedule"), py::arg("run_epoch"),
-           py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"), py::arg("observer"))
+           py::arg("subwords") = none, py::arg("subsample"), py::arg("learning_rate"), py::arg("schedule"),
+           py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"),
+           py::arg("observer"))
       .def("train_batch", &train_batch, py::kw_only(), py::arg("bag_rows").noconvert(),
            py::arg("bag_offsets").noconvert() = none, py::arg("bag_weights").noconvert() = none,
            py::arg("forward_scale").noconvert() = none, py::arg("backward_scale").noconvert() = none,
@@ -326,14 +334,15 @@ void bind_tables(py::module_& module) {
 
 void bind_trainer(py::module_& module) {
   py::class_<WindowSettings>(module, "WindowSettings")
-      .def(py::init([](bool cbow, std::int32_t window, bool shrink, bool forward_mean, bool backward_mean) {
+      .def(py::init([](bool cbow, std::int32_t window, bool shrink, bool forward_mean, bool backward_mean,
+                       bool predicts_context) {
              if (window < 1 || window > kMostWindow)
                throw ValueError("window must be at least 1 and at most " + std::to_string(kMostWindow) + ", got " +
                                 std::to_string(window));
-             return WindowSettings{cbow, window, shrink, forward_mean, backward_mean};
+             return WindowSettings{cbow, window, shrink, forward_mean, backward_mean, predicts_context};
            }),
            py::kw_only(), py::arg("cbow"), py::arg("window"), py::arg("shrink"), py::arg("forward_mean"),
-           py::arg("backward_mean"));
+           py::arg("backward_mean"), py::arg("predicts_context") = false);
   py::class_<OwnedObjective>(module, "Objective")
       .def_static("negative_sampling", &OwnedObjective::negative_sampling, py::arg("weights").noconvert(),
                   py::arg("negatives"))

@@ -11,6 +11,7 @@ void bind_corpus(py::module_& module);
 void bind_info(py::module_& module);
 void bind_output_layer(py::module_& module);
 void bind_sampler(py::module_& module);
+void bind_subword(py::module_& module);
 void bind_trainer(py::module_& module);
 void bind_tree(py::module_& module);
 void bind_vocabulary(py::module_& module);

@@ -40,8 +40,8 @@ std::vector<std::uint32_t> keep_thresholds(std::span<const std::int64_t> counts,
 }
 
 WindowExamples::WindowExamples(CorpusView corpus, const WindowSettings& settings,
-                               std::span<const std::uint32_t> thresholds, std::uint64_t key)
-    : corpus_(corpus), settings_(settings), thresholds_(thresholds), key_(key) {}
+                               std::span<const std::uint32_t> thresholds, std::uint64_t key, const Subwords* subwords)
+    : corpus_(corpus), settings_(settings), thresholds_(thresholds), key_(key), subwords_(subwords) {}
 
 std::uint64_t WindowExamples::bits_at(Position p) const { return random_bits(key_, static_cast<std::uint64_t>(p)); }
 
@@ -147,7 +147,7 @@ void WindowExamples::add_words_after(Position begin, Position sequence_end, std:
 // Prepares the question whether a word stands twice in [begin, end): only if repeats_[end - 1] >= begin. Words that
 // share their low bits may answer yes wrongly, never no.
 void WindowExamples::note_repeats() {
-  if (settings_.cbow) return;
+  if (settings_.cbow || settings_.predicts_context || subwords_ != nullptr) return;
   seen_at_.assign(kRemembered, -1);
   repeats_.resize(kept_.size());
   std::int32_t latest = -1;
@@ -234,25 +234,74 @@ void WindowExamples::add_bag(const Centre& centre, BatchBuffer& buffer) const {
   if (settings_.backward_mean) buffer.backward_scale.push_back(mean);
 }
 
+// Adds the rows of a word to the bag that is being made.
+void WindowExamples::add_word(std::int32_t place, BatchBuffer& buffer) const {
+  const RowId word = kept_[static_cast<std::size_t>(place)];
+  if (subwords_ == nullptr) {
+    buffer.bag_rows.push_back(word);
+    return;
+  }
+  const std::span<const RowId> rows = subwords_->rows_of(WordId{static_cast<std::int32_t>(word)});
+  buffer.bag_rows.insert(buffer.bag_rows.end(), rows.begin(), rows.end());
+}
+
+void WindowExamples::end_bag(BatchBuffer& buffer) const {
+  const auto end = static_cast<std::int64_t>(buffer.bag_rows.size());
+  const float mean = 1.0F / static_cast<float>(end - buffer.bag_offsets.back());
+  buffer.bag_offsets.push_back(end);
+  if (settings_.forward_mean) buffer.forward_scale.push_back(mean);
+  if (settings_.backward_mean) buffer.backward_scale.push_back(mean);
+}
+
+// Words as bags: the context in one, or each of its words in one of its own.
+void WindowExamples::add_word_bags(const Centre& centre, BatchBuffer& buffer) const {
+  for (std::int32_t i = centre.begin; i < centre.end; ++i) {
+    if (i == centre.place) continue;
+    add_word(i, buffer);
+    if (!settings_.cbow) end_bag(buffer);
+  }
+  if (settings_.cbow) end_bag(buffer);
+}
+
+// The centre as a bag, with the words around it as targets; each counts as an example.
+void WindowExamples::add_context_targets(const Centre& centre, BatchBuffer& buffer) const {
+  add_word(centre.place, buffer);
+  end_bag(buffer);
+  buffer.weight.push_back(static_cast<float>(centre.end - centre.begin - 1));
+  for (std::int32_t i = centre.begin; i < centre.end; ++i) {
+    if (i != centre.place)
+      buffer.targets.push_back(WordId{static_cast<std::int32_t>(kept_[static_cast<std::size_t>(i)])});
+  }
+  buffer.target_offsets.push_back(static_cast<std::int64_t>(buffer.targets.size()));
+}
+
 bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most) {
   if (next_ == centres_.size()) return false;
   const std::size_t last = std::min(centres_.size(), next_ + most);
+  const bool has_bags = settings_.cbow || settings_.predicts_context || subwords_ != nullptr;
   buffer.clear();
-  buffer.rows_distinct = !settings_.cbow;
+  buffer.rows_distinct = !has_bags;
   buffer.group_offsets.push_back(0);
-  if (settings_.cbow) buffer.bag_offsets.push_back(0);
+  if (has_bags) buffer.bag_offsets.push_back(0);
+  if (settings_.predicts_context) buffer.target_offsets.push_back(0);
   for (; next_ < last; ++next_) {
     const Centre& centre = centres_[next_];
-    if (settings_.cbow) {
-      add_bag(centre, buffer);
+    if (settings_.predicts_context) {
+      add_context_targets(centre, buffer);
     } else {
-      add_bags(centre, buffer);
+      if (subwords_ != nullptr) {
+        add_word_bags(centre, buffer);
+      } else if (settings_.cbow) {
+        add_bag(centre, buffer);
+      } else {
+        add_bags(centre, buffer);
+      }
+      buffer.targets.push_back(WordId{static_cast<std::int32_t>(kept_[static_cast<std::size_t>(centre.place)])});
     }
-    buffer.targets.push_back(WordId{static_cast<std::int32_t>(kept_[static_cast<std::size_t>(centre.place)])});
     buffer.group_offsets.push_back(
-        static_cast<std::int64_t>(settings_.cbow ? buffer.bag_offsets.size() - 1 : buffer.bag_rows.size()));
+        static_cast<std::int64_t>(has_bags ? buffer.bag_offsets.size() - 1 : buffer.bag_rows.size()));
   }
-  if (!buffer.weight.empty()) buffer.weight.resize(buffer.bag_rows.size(), 1.0F);
+  if (!has_bags && !buffer.weight.empty()) buffer.weight.resize(buffer.bag_rows.size(), 1.0F);
   return true;
 }
 

@@ -113,6 +113,7 @@ void BatchBuffer::clear() {
     values->clear();
   group_hidden.clear();
   targets.clear();
+  target_offsets.clear();
   rows_repeat = false;
 }
 

@@ -14,13 +14,7 @@ namespace hogvec {
 
 namespace {
 
-// A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
-// the group has one negative less.
-constexpr int kMostRedraws = 64;
 constexpr std::size_t kCopied = 16;   // entries of a path copied at a time
-
-// Groups that take their sets in turn before new ones are drawn.
-constexpr std::size_t kSetGroups = kSetsInTurn * kGroupsOfASet;
 
 // Up to this many draws are compared pair by pair; more are sorted first.
 constexpr std::size_t kMostCompared = 32;
@@ -74,6 +68,7 @@ std::size_t NegativeSamplingObjective::add_merged(WordId target, std::span<WordI
 }
 
 void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stream) const {
+  if (!buffer.target_offsets.empty()) return add_for_several(buffer, stream);
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.targets.size();
   // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap; and a set to merge in.
@@ -105,9 +100,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   buffer.shared_rows.resize(place);
   buffer.shared_labels.resize(place);
   if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(place, 1.0F);
-  if (log_q_.empty()) return;
-  buffer.shared_log_q.resize(place);
-  for (std::size_t t = 0; t < place; ++t) buffer.shared_log_q[t] = log_q_[index(buffer.shared_rows[t])];
+  add_log_q(buffer);
 }
 
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const Tree& tree) : tree_(&tree) {
@@ -120,6 +113,7 @@ HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const Tree& tree) : t
 }
 
 void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
+  if (!buffer.target_offsets.empty()) return add_for_several(buffer);
   const std::vector<std::int64_t>& offsets = tree_->offsets;
   const std::size_t groups = buffer.targets.size();
   buffer.shared_offsets.resize(groups + 1);
@@ -322,15 +316,20 @@ void SampledSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream& stream
 
 void AllRowsObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
   const auto rows = static_cast<std::size_t>(num_rows_);
-  const std::size_t groups = buffer.targets.size();
+  const bool several = !buffer.target_offsets.empty();
+  const std::size_t groups = several ? buffer.target_offsets.size() - 1 : buffer.targets.size();
   buffer.rows_repeat = true;
   buffer.shared_rows.resize(rows);
   for (std::size_t row = 0; row < rows; ++row) buffer.shared_rows[row] = RowId{static_cast<std::uint32_t>(row)};
   buffer.shared_offsets.resize(groups + 1);
   for (std::size_t g = 0; g <= groups; ++g) buffer.shared_offsets[g] = static_cast<std::int64_t>(g * rows);
   buffer.shared_labels.assign(groups * rows, label_smoothing_ / static_cast<float>(rows));
-  for (std::size_t g = 0; g < groups; ++g)
-    buffer.shared_labels[g * rows + index(buffer.targets[g])] += 1 - label_smoothing_;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const std::size_t begin = several ? static_cast<std::size_t>(buffer.target_offsets[g]) : g;
+    const std::size_t end = several ? static_cast<std::size_t>(buffer.target_offsets[g + 1]) : g + 1;
+    const float share = (1 - label_smoothing_) / static_cast<float>(end - begin);
+    for (std::size_t i = begin; i < end; ++i) buffer.shared_labels[g * rows + index(buffer.targets[i])] += share;
+  }
 }
 
 ClassArrays make_classes(std::span<const std::int32_t> class_of) {

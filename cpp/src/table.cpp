@@ -3,7 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <new>
+#include <vector>
 
 #include "hogvec/error.hpp"
 #include "hogvec/random.hpp"
@@ -40,6 +42,22 @@ void initialize_uniform(TableView table, std::uint64_t seed) {
     Stream stream(random_bits(key, static_cast<std::uint64_t>(r)));
     float* row = table.row(RowId{static_cast<std::uint32_t>(r)});
     for (std::int64_t d = 0; d < table.dim; ++d) row[d] = (unit_float(stream.next()) - 0.5F) * scale;
+  }
+}
+
+void mean_of_rows(const FloatRows& table, std::span<const std::int64_t> offsets, std::span<const RowId> rows,
+                  std::span<float> out) {
+  const auto dim = static_cast<std::size_t>(table.dim);
+  std::vector<double> sum(dim);
+  for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (auto e = static_cast<std::size_t>(offsets[b]); e < static_cast<std::size_t>(offsets[b + 1]); ++e) {
+      const float* const row = table.row(static_cast<std::int64_t>(index(rows[e])));
+      for (std::size_t d = 0; d < dim; ++d) sum[d] += double{row[d]};
+    }
+    const std::int64_t size = offsets[b + 1] - offsets[b];
+    const double scale = size > 0 ? 1.0 / static_cast<double>(size) : 0.0;
+    for (std::size_t d = 0; d < dim; ++d) out[b * dim + d] = static_cast<float>(sum[d] * scale);
   }
 }
 

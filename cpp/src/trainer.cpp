@@ -24,10 +24,14 @@ std::size_t batch_groups(const EpochSettings& settings) {
   constexpr std::int64_t kMostGroups = 128;
   constexpr std::int64_t kMostRows = 65536;
   constexpr std::int64_t kMostProducts = std::int64_t{1} << 26;   // of two floats, in the scores
-  const std::int64_t rows = 2 * std::int64_t{settings.architecture.window};
+  const std::int64_t words = 2 * std::int64_t{settings.architecture.window};
+  const Subwords* const subwords = settings.subwords;
+  const std::int64_t rows =
+      subwords == nullptr ? words
+                          : words * (1 + subwords->offsets().back() / static_cast<std::int64_t>(subwords->num_words()));
   const std::int64_t candidates =
       std::visit([](const auto& objective) { return objective.most_candidates(); }, *settings.objective);
-  const std::int64_t products = rows * std::max<std::int64_t>(candidates, 1);
+  const std::int64_t products = words * std::max<std::int64_t>(candidates, 1);
   const std::int64_t groups = std::min(kMostRows / rows, kMostProducts / settings.input.values.stride / products);
   return static_cast<std::size_t>(std::clamp<std::int64_t>(groups, 1, kMostGroups));
 }
@@ -72,7 +76,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   const std::int64_t chunk_size = chunk_tokens(settings.architecture);
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
   WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
-                          make_key(settings.seed, Purpose::kExample, epoch));
+                          make_key(settings.seed, Purpose::kExample, epoch), settings.subwords);
   const std::size_t most_groups = batch_groups(settings);
   const Scoring scoring = std::visit([](const auto& objective) { return objective.scoring(); }, *settings.objective);
   const Kernels::Train train = settings.kernels->train(scoring.link);

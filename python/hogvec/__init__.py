@@ -18,7 +18,7 @@ from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
-from hogvec.models import CBOW, SkipGram
+from hogvec.models import CBOW, FastText, SkipGram
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, OptimizerState, RMSProp, Schedule
 from hogvec.samplers import (
     HardOf,
@@ -32,6 +32,7 @@ from hogvec.samplers import (
     UnigramSampler,
     Word2VecTableSampler,
 )
+from hogvec.subword_vectors import SubwordVectors
 from hogvec.trainer import EpochReport, Progress, Trainer
 from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
 from hogvec.vocabulary import Vocabulary
@@ -48,6 +49,7 @@ __all__ = [
     "ClassTree",
     "Corpus",
     "EpochReport",
+    "FastText",
     "Gradients",
     "HardOf",
     "HierarchicalSoftmax",
@@ -73,6 +75,7 @@ __all__ = [
     "SkipGram",
     "Softmax",
     "Step",
+    "SubwordVectors",
     "TopK",
     "Trainer",
     "Tree",

@@ -27,6 +27,26 @@ class Vocabulary:
     @property
     def offsets(self) -> npt.NDArray[np.int64]: ...
 
+def subword_hash(text: str) -> int: ...
+def subword_ids(
+    words: Iterable[str], *, min_n: int, max_n: int, buckets: int, first: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def mean_rows(
+    table: npt.NDArray[np.float32], offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.float32]: ...
+def subword_ngrams(word: str, *, min_n: int, max_n: int) -> list[str]: ...
+
+class Subwords:
+    def __init__(self, vocabulary: Vocabulary, *, min_n: int, max_n: int, buckets: int) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def rows(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def buckets(self) -> npt.NDArray[np.uint32]: ...
+
 class AliasTable:
     def __init__(self, weights: npt.NDArray[np.float64]) -> None: ...
     def __len__(self) -> int: ...
@@ -131,7 +151,16 @@ def sigmoid(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArra
 def softplus(x: npt.NDArray[np.float32], instruction_set: str = "") -> npt.NDArray[np.float32]: ...
 
 class WindowSettings:
-    def __init__(self, *, cbow: bool, window: int, shrink: bool, forward_mean: bool, backward_mean: bool) -> None: ...
+    def __init__(
+        self,
+        *,
+        cbow: bool,
+        window: int,
+        shrink: bool,
+        forward_mean: bool,
+        backward_mean: bool,
+        predicts_context: bool = False,
+    ) -> None: ...
 
 class Objective:
     @staticmethod
@@ -198,6 +227,7 @@ class Tables:
         counts: npt.NDArray[np.int64],
         objective: Objective,
         architecture: WindowSettings,
+        subwords: Subwords | None = None,
         subsample: float,
         learning_rate: float,
         schedule: Schedule,

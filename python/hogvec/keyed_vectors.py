@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,7 +109,7 @@ class KeyedVectors:
     def _unit(self) -> UnitRows:
         rows = self._unit_rows
         if rows is None:  # two threads may both compute it: with the same result
-            rows = self._unit_rows = UnitRows(self._vectors)
+            rows = self._unit_rows = UnitRows(self.vectors)
         return rows
 
     def _forget_norms(self) -> None:
@@ -128,8 +128,8 @@ class KeyedVectors:
     def __getitem__(self, word: str | Sequence[str]) -> NDArray[np.float32]:
         """Return a copy of the vector of a word (dim,) or of several (k, dim); KeyError names one that is unknown."""
         if isinstance(word, str):
-            return np.array(self._vectors[self._vocabulary[word]])
-        return self._vectors[self._ids(word)]
+            return np.array(self.vectors[self._vocabulary[word]])
+        return self.vectors[self._ids(word)]
 
     def _ids(self, words: Sequence[str]) -> NDArray[np.int32]:
         if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
@@ -143,13 +143,13 @@ class KeyedVectors:
         return f"KeyedVectors({len(self)} words, dim {self.dim})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._vocabulary, np.ascontiguousarray(self._vectors))
+        return type(self), (self._vocabulary, np.ascontiguousarray(self.vectors))
 
     # Similarity
 
     def similarity(self, a: str, b: str) -> float:
         """Return the cosine of the vectors of two words, in [-1, 1]."""
-        first, second = self._unit().rows(self._ids([a, b]))
+        first, second = self._unit_vectors([a, b])
         return max(-1.0, min(1.0, float(first @ second)))
 
     def most_similar(
@@ -207,10 +207,14 @@ class KeyedVectors:
         items = [given] if isinstance(given, str) else given
         if not isinstance(items, (list, tuple)) or not any(isinstance(item, str) for item in items):
             return unit(self._vectors_of(name, items)), []
-        ids = self._ids([item for item in items if isinstance(item, str)])
-        rows = iter(self._unit().rows(ids))
+        words = [item for item in items if isinstance(item, str)]
+        rows = iter(self._unit_vectors(words))
         parts = [next(rows)[None] if isinstance(item, str) else unit(self._vectors_of(name, item)) for item in items]
-        return np.concatenate(parts), ids.tolist()
+        return np.concatenate(parts), [id for id in self._vocabulary.ids(words).tolist() if id >= 0]
+
+    def _unit_vectors(self, words: Sequence[str]) -> NDArray[np.float64]:
+        """Unit vectors (k, dim) of words."""
+        return self._unit().rows(self._ids(words))
 
     def _vectors_of(self, name: str, given: Any) -> NDArray[Any]:
         """Return the given vectors as an array (k, dim)."""
@@ -305,14 +309,7 @@ class KeyedVectors:
         OSError
             The file cannot be written.
         """
-        letters, offsets = self._vocabulary.to_bytes_arrays()
-        tensors: dict[str, NDArray[Any]] = {
-            "vectors": self._vectors,
-            "word_letters": letters,
-            "word_offsets": offsets,
-            "word_counts": self._vocabulary.counts,
-        }
-        write_safetensors(path, tensors, _FORMAT)
+        write_safetensors(path, {"vectors": self.vectors, **word_tensors(self._vocabulary)}, _FORMAT)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> KeyedVectors:
@@ -325,23 +322,11 @@ class KeyedVectors:
         ValueError
             The file is damaged, cut short, or something else.
         """
-        tensors, metadata = read_safetensors(path)
-        name = os.fspath(path)
-        if metadata.get("format") != _FORMAT["format"]:
-            raise ValueError(f"{name!r} must be a file of KeyedVectors.save, got the format {metadata.get('format')!r}")
-        if metadata.get("version") != _FORMAT["version"]:
-            raise ValueError(f"{name!r} must have version {_FORMAT['version']}, got {metadata.get('version')!r}")
-        for tensor, (dtype, axes) in _TENSORS.items():
-            if tensor not in tensors or tensors[tensor].dtype != dtype or tensors[tensor].ndim != axes:
-                raise ValueError(f"{name!r} must have a tensor {tensor!r} of {dtype} with {axes} axes")
-        letters, offsets, counts = (tensors[f"word_{part}"] for part in ("letters", "offsets", "counts"))
-        try:  # a file of another program may have unaligned tensors: they are copied
-            vocabulary = Vocabulary.from_bytes_arrays(
-                letters, np.require(offsets, requirements="A"), np.require(counts, requirements="A")
-            )
-            return cls(vocabulary, np.require(tensors["vectors"], requirements="A"))
+        tensors, _ = read_vectors_file(path, _FORMAT)
+        try:
+            return cls(words_of(tensors), tensors["vectors"])
         except ValueError as error:
-            raise ValueError(f"{name!r} is damaged: {error}") from None
+            raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
 
     def save_word2vec_format(self, path: str | os.PathLike[str], *, binary: bool = False) -> None:
         """Write word2vec's text or binary file, compressed if the name ends with ``.gz``.
@@ -356,7 +341,7 @@ class KeyedVectors:
         ValueError
             A word has white space in it or a value is not finite: the format, or its readers, cannot hold that.
         """
-        write_word2vec_format(path, self._vocabulary, self._vectors, binary=binary)
+        write_word2vec_format(path, self._vocabulary, self.vectors, binary=binary)
 
     @classmethod
     def load_word2vec_format(
@@ -394,3 +379,32 @@ class KeyedVectors:
             that comes twice or is not UTF-8. Nothing is allocated for rows that the file cannot hold.
         """
         return cls(*read_word2vec_format(path, binary=binary, errors=errors, limit=limit))
+
+
+def word_tensors(vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
+    """Return the tensors that hold the words in a file."""
+    letters, offsets = vocabulary.to_bytes_arrays()
+    return {"word_letters": letters, "word_offsets": offsets, "word_counts": vocabulary.counts}
+
+
+def words_of(tensors: Mapping[str, NDArray[Any]]) -> Vocabulary:
+    """Return the vocabulary that `word_tensors` took apart; ValueError if it is damaged."""
+    return Vocabulary.from_bytes_arrays(*(tensors[f"word_{part}"] for part in ("letters", "offsets", "counts")))
+
+
+def read_vectors_file(
+    path: str | os.PathLike[str], expected: Mapping[str, str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Map a file of words and vectors; ValueError if it has not the format and version expected, or lacks a tensor."""
+    tensors, metadata = read_safetensors(path)
+    name = os.fspath(path)
+    if metadata.get("format") != expected["format"]:
+        kind = expected["format"].removeprefix("hogvec.")
+        raise ValueError(f"{name!r} must be a file of {kind}.save, got the format {metadata.get('format')!r}")
+    if metadata.get("version") != expected["version"]:
+        raise ValueError(f"{name!r} must have version {expected['version']}, got {metadata.get('version')!r}")
+    for tensor, (dtype, axes) in _TENSORS.items():
+        if tensor not in tensors or tensors[tensor].dtype != dtype or tensors[tensor].ndim != axes:
+            raise ValueError(f"{name!r} must have a tensor {tensor!r} of {dtype} with {axes} axes")
+    # A file of another program may have unaligned tensors: they are copied.
+    return {tensor: np.require(tensors[tensor], requirements="A") for tensor in _TENSORS}, metadata

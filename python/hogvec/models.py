@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from hogvec import _core
 from hogvec._loss import Loss
 from hogvec._validate import check_choice, check_float, check_int
-from hogvec.losses import HierarchicalSoftmax
+from hogvec.class_tree import ClassTree
+from hogvec.losses import HierarchicalSoftmax, SampledSoftmax
+from hogvec.subword_vectors import check_subword_settings
+from hogvec.vocabulary import Vocabulary
 
-__all__ = ["CBOW", "Architecture", "SkipGram"]
+__all__ = ["CBOW", "Architecture", "FastText", "SkipGram"]
 
 # Windows wider than this are refused by the core, too.
 MOST_WINDOW = 1_000_000
@@ -139,4 +142,102 @@ class CBOW:
         )
 
 
-Architecture = SkipGram | CBOW
+@dataclass(frozen=True)
+class FastText:
+    """Skip-gram or CBOW over words and their character n-grams, as fastText trains them.
+
+    A word is the bag of its own row and of those of its n-grams; a hidden vector is the mean of all rows of its bag.
+    Words that share a stem or an ending share what they learn, and words never seen have vectors, too: `Trainer.fit`
+    returns `SubwordVectors`.
+
+    Parameters
+    ----------
+    dim, window, subsample, shrink_windows
+        As in `SkipGram`.
+    min_n, max_n : int, default 3 and 6
+        Lengths of n-grams in code points, 1 <= min_n <= max_n. The boundaries of a word count: those of "cat" are the
+        n-grams of ``<cat>``, but never ``<`` or ``>`` alone.
+    buckets : int, default 2,000,000
+        N-grams whose hashes are equal modulo this number share a row. Rows exist for those that a word of the
+        vocabulary reaches, so a small vocabulary needs little memory.
+    model : {"skipgram", "cbow"}, default "skipgram"
+    direction : {"fasttext", "word2vec"}, default "fasttext"
+        What skip-gram predicts: the words of the window from the bag of its centre, or the centre from the bag of each
+        word of the window. The first encodes one bag for a window instead of one for each of its words; the words of
+        the window share one set of negatives in both. CBOW always predicts the centre.
+    gradient : {"word2vec", "exact"}, default "word2vec"
+        "exact" is the derivative of the loss. With "word2vec" every row of a bag receives the whole gradient of the
+        mean instead of its share, as in fastText's program and gensim.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong kind or outside its range.
+
+    Notes
+    -----
+    In fastText's direction a window is one loss over one set of candidates, the mean over its words. `SampledSoftmax`
+    and a `ClassTree` have another set for each word: they train the other direction and CBOW alone.
+
+    References
+    ----------
+    P. Bojanowski, E. Grave, A. Joulin, T. Mikolov, "Enriching word vectors with subword information", TACL 2017,
+    arXiv:1607.04606.
+
+    Examples
+    --------
+    >>> FastText(dim=50, max_n=5).direction
+    'fasttext'
+    """
+
+    dim: int = 100
+    window: int = 5
+    _: KW_ONLY
+    min_n: int = 3
+    max_n: int = 6
+    buckets: int = 2_000_000
+    model: str = "skipgram"
+    direction: str = "fasttext"
+    gradient: str = "word2vec"
+    subsample: float = 1e-4
+    shrink_windows: bool = True
+
+    def __post_init__(self) -> None:
+        check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
+        check_subword_settings(self.min_n, self.max_n, self.buckets)
+        check_choice("model", self.model, ("skipgram", "cbow"))
+        check_choice("direction", self.direction, ("fasttext", "word2vec"))
+        check_choice("gradient", self.gradient, ("word2vec", "exact"))
+
+    def default_learning_rate(self, loss: Loss) -> float:
+        """Return fastText's learning rate, half of it with `HierarchicalSoftmax` and more for the exact gradient."""
+        rate = 0.025 if isinstance(loss, HierarchicalSoftmax) else 0.05
+        return rate if self.gradient == "word2vec" else 4 * rate
+
+    @property
+    def _predicts_context(self) -> bool:
+        return self.model == "skipgram" and self.direction == "fasttext"
+
+    def _check_loss(self, loss: Loss) -> None:
+        has_classes = isinstance(loss, HierarchicalSoftmax) and isinstance(loss.tree, ClassTree)
+        if self._predicts_context and (has_classes or isinstance(loss, SampledSoftmax)):
+            raise ValueError(
+                "the loss of a FastText in fastText's direction must have one set of candidates for a window, got "
+                f"{loss!r:.80}: use direction='word2vec'"
+            )
+
+    def _subwords(self, vocabulary: Vocabulary) -> _core.Subwords:
+        return _core.Subwords(vocabulary._words, min_n=self.min_n, max_n=self.max_n, buckets=self.buckets)
+
+    def _window_settings(self) -> _core.WindowSettings:
+        return _core.WindowSettings(
+            cbow=self.model == "cbow",
+            window=self.window,
+            shrink=self.shrink_windows,
+            forward_mean=True,
+            backward_mean=self.gradient == "exact",
+            predicts_context=self._predicts_context,
+        )
+
+
+Architecture = SkipGram | CBOW | FastText

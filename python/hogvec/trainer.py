@@ -23,8 +23,9 @@ from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import NegativeSampling, link_of
-from hogvec.models import CBOW, Architecture, SkipGram
+from hogvec.models import CBOW, Architecture, FastText, SkipGram
 from hogvec.optimizers import SGD, Optimizer
+from hogvec.subword_vectors import SubwordVectors
 from hogvec.vocabulary import Vocabulary
 
 __all__ = ["LOSS_FRACTION", "EpochReport", "Progress", "Trainer"]
@@ -139,7 +140,7 @@ class Trainer:
 
     Parameters
     ----------
-    architecture : SkipGram or CBOW
+    architecture : SkipGram, CBOW or FastText
     loss : NegativeSampling, NCE, SampledSoftmax, HierarchicalSoftmax, Softmax or OneVsAll, optional
         Default: ``NegativeSampling()``.
     optimizer : SGD, Momentum, RMSProp, AdaGrad or Adam, optional
@@ -153,7 +154,7 @@ class Trainer:
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind or outside its range.
+        If an argument is of the wrong kind or outside its range, or the architecture cannot train with the loss.
 
     Notes
     -----
@@ -179,14 +180,16 @@ class Trainer:
         threads: int | None = None,
         seed: int = 1,
     ) -> None:
-        if not isinstance(architecture, (SkipGram, CBOW)):
-            raise TypeError(f"architecture must be a SkipGram or a CBOW, got {architecture!r}")
+        if not isinstance(architecture, (SkipGram, CBOW, FastText)):
+            raise TypeError(f"architecture must be a SkipGram, a CBOW or a FastText, got {architecture!r}")
         if loss is not None and not isinstance(loss, Loss):
             raise TypeError(f"loss must be a Loss such as NegativeSampling(), got {loss!r}")
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got {optimizer!r}")
         self.architecture: Architecture = architecture
         self.loss: Loss = loss if loss is not None else NegativeSampling()
+        if isinstance(architecture, FastText):
+            architecture._check_loss(self.loss)
         self.optimizer: Optimizer = optimizer if optimizer is not None else SGD()
         self.threads = (
             available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
@@ -195,6 +198,7 @@ class Trainer:
         self.history: list[EpochReport] = []
         self._tables: _core.Tables | None = None
         self._vocabulary: Vocabulary | None = None
+        self._subwords: _core.Subwords | None = None
         self._epochs_begun = 0
         self._results: weakref.WeakSet[KeyedVectors] = weakref.WeakSet()  # views of the tables
         self._busy = threading.Lock()
@@ -245,7 +249,7 @@ class Trainer:
         Parameters
         ----------
         corpus : Corpus, optional
-            Take the number of rows from its vocabulary.
+            Take the number of rows from its vocabulary, for a FastText with the n-grams of its words.
         input_rows, output_rows : int, optional
             Or give them, to train on batches alone.
 
@@ -267,11 +271,15 @@ class Trainer:
     def _make_tables(
         self, corpus: Corpus | None, input_rows: int | None = None, output_rows: int | None = None
     ) -> None:
+        subwords: _core.Subwords | None = None
         if corpus is not None:
             input_rows = check_corpus(corpus).num_rows
             if input_rows < 2:
                 raise ValueError(f"the corpus must have at least 2 different words, got {input_rows}")
             output_rows = self.loss._output_rows(input_rows)
+            subwords = self._subwords_of(corpus)
+            if subwords is not None:
+                input_rows = subwords.num_rows
         most = 2**32 - 1
         inputs = check_int("input_rows", input_rows, minimum=1, maximum=most)
         outputs = check_int("output_rows", output_rows, minimum=1, maximum=most)
@@ -290,6 +298,7 @@ class Trainer:
                 f"{tables} need {needed / 2**30:.1f} GiB, got too little memory from the system"
             ) from None
         self._vocabulary = corpus.vocabulary if corpus is not None else None
+        self._subwords = subwords
         self._epochs_begun = 0
         self._results.clear()
         self.history = []
@@ -319,7 +328,7 @@ class Trainer:
         -------
         KeyedVectors
             The words with the input table: a live view of it, which a later call changes. Copy it to keep it. In a
-            corpus of ids without a vocabulary, the word of id 7 is "7".
+            corpus of ids without a vocabulary, the word of id 7 is "7". Of a FastText, `SubwordVectors`.
 
         Raises
         ------
@@ -420,13 +429,25 @@ class Trainer:
             raise RuntimeError("the tables must be made first: call fit or initialize")
         return self._tables
 
+    def _subwords_of(self, corpus: Corpus) -> _core.Subwords | None:
+        if not isinstance(self.architecture, FastText):
+            return None
+        if corpus.vocabulary is None:
+            raise ValueError("the corpus of a FastText must have words, got ids without a vocabulary")
+        return self.architecture._subwords(corpus.vocabulary)
+
     def _check_same_words(self, corpus: Corpus) -> None:
         rows = len(self._made_tables().input)
-        if corpus.num_rows != rows:
+        if isinstance(self.architecture, FastText):
+            if self._subwords is None:
+                raise ValueError("the tables of a FastText must be made from a corpus, got numbers of rows")
+        elif corpus.num_rows != rows:
             raise ValueError(
                 f"the corpus must have as many words as the input table has rows, {rows}, got {corpus.num_rows}"
             )
         mine, given = self._vocabulary, corpus.vocabulary
+        if self._subwords is not None and given is None:
+            raise ValueError("the corpus of a FastText must have words, got ids without a vocabulary")
         if mine is not None and given is not None and mine is not given and mine != given:
             raise ValueError("the corpus must have the vocabulary of the corpus trained on before, got another one")
 
@@ -463,6 +484,7 @@ class Trainer:
                 counts=counts,
                 objective=objective,
                 architecture=self.architecture._window_settings(),
+                subwords=self._subwords,
                 subsample=self.architecture.subsample,
                 learning_rate=self.learning_rate,
                 schedule=self.optimizer.schedule._settings(),
@@ -492,7 +514,11 @@ class Trainer:
         return groups
 
     def _vectors(self, corpus: Corpus) -> KeyedVectors:
-        vectors = KeyedVectors(corpus.vocabulary, self.input_table)
+        if isinstance(self.architecture, FastText) and corpus.vocabulary is not None:
+            settings = {name: getattr(self.architecture, name) for name in ("min_n", "max_n", "buckets")}
+            vectors: KeyedVectors = SubwordVectors(corpus.vocabulary, self.input_table, **settings)
+        else:
+            vectors = KeyedVectors(corpus.vocabulary, self.input_table)
         self._results.add(vectors)
         return vectors
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hogvec/batch.hpp"
+#include "hogvec/subword.hpp"
 #include "hogvec/types.hpp"
 
 namespace hogvec {
@@ -18,6 +19,9 @@ struct WindowSettings {
   bool shrink = true;           // draw each window's width uniformly from 1 .. window
   bool forward_mean = true;     // CBOW: hidden is the mean of the context, else the sum
   bool backward_mean = false;   // CBOW: the gradient of a context row is divided by the context's size
+  // fastText's skip-gram: the centre's bag predicts each context word, so that it is encoded once for all of them.
+  // Otherwise the bag of each context word predicts the centre.
+  bool predicts_context = false;
 };
 
 inline constexpr std::int32_t kMostWindow = 1'000'000;
@@ -35,8 +39,10 @@ std::vector<std::uint32_t> keep_thresholds(std::span<const std::int64_t> counts,
 // (key, position) alone, so examples do not depend on how the work is divided. Windows reach over the edges of a chunk.
 class WindowExamples {
  public:
+  // With subwords, in a vocabulary as large as thresholds, a word is the bag of all its rows, and a bag the mean of the
+  // rows of all its words.
   WindowExamples(CorpusView corpus, const WindowSettings& settings, std::span<const std::uint32_t> thresholds,
-                 std::uint64_t key);
+                 std::uint64_t key, const Subwords* subwords = nullptr);
 
   void start(Position begin, Position end);   // the centres of tokens [begin, end)
   // Appends up to `most` groups to an empty buffer; false when the chunk has none left.
@@ -65,6 +71,10 @@ class WindowExamples {
   void add_merged_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_sorted_bags(const Centre& centre, BatchBuffer& buffer) const;
   void add_bag(const Centre& centre, BatchBuffer& buffer) const;
+  void add_word(std::int32_t place, BatchBuffer& buffer) const;
+  void end_bag(BatchBuffer& buffer) const;
+  void add_word_bags(const Centre& centre, BatchBuffer& buffer) const;
+  void add_context_targets(const Centre& centre, BatchBuffer& buffer) const;
 
   static constexpr std::size_t kRemembered = 1024;
 
@@ -72,6 +82,7 @@ class WindowExamples {
   WindowSettings settings_;
   std::span<const std::uint32_t> thresholds_;
   std::uint64_t key_;
+  const Subwords* subwords_;
   Position begin_ = 0, end_ = 0;
   std::int64_t kept_count_ = 0;
   std::vector<RowId> kept_;   // words of the chunk that survived subsampling, and those its windows reach

@@ -68,9 +68,12 @@ struct BatchBuffer {
   std::vector<float> bag_weights, forward_scale, backward_scale, weight, shared_labels, shared_weights, shared_log_q,
       own_labels, own_log_q;
   std::vector<std::uint32_t> group_hidden;
-  std::vector<WordId> targets;   // (G,): the output that group g is to predict; read by objectives, not by kernels
-  std::vector<WordId> draws;     // what an objective drew, before it became candidates
-  std::vector<std::uint64_t> draw_slots;   // a hash table of these
+  // What groups are to predict; read by objectives, not by kernels. Group g has the outputs targets[target_offsets[g],
+  // target_offsets[g + 1]), the loss of its one hidden vector being the mean over these; without offsets, one each.
+  std::vector<WordId> targets;
+  std::vector<std::int64_t> target_offsets;   // (G + 1,), default: none
+  std::vector<WordId> draws;                  // what an objective drew, before it became candidates
+  std::vector<std::uint64_t> draw_slots;      // a hash table of these
   bool rows_distinct = false;
   bool rows_repeat = false;
 

@@ -30,6 +30,12 @@ enum class Hits : std::uint8_t { kRedraw, kRemove, kKeep };
 // (bench/README.md has both measurements).
 inline constexpr std::size_t kSetsInTurn = 8;
 inline constexpr std::size_t kGroupsOfASet = 8;
+// Groups that take their sets in turn before new ones are drawn.
+inline constexpr std::size_t kSetGroups = kSetsInTurn * kGroupsOfASet;
+
+// A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
+// the group has one negative less.
+inline constexpr int kMostRedraws = 64;
 
 // The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared
 // by a window as in Ji et al. 2016). Equal draws are one candidate of their number as weight; a target that is kept as
@@ -47,6 +53,8 @@ class NegativeSamplingObjective {
  private:
   std::size_t add_merged(WordId target, std::span<WordId> draws, std::size_t place, BatchBuffer& buffer,
                          Stream& stream) const;
+  void add_for_several(BatchBuffer& buffer, Stream& stream) const;
+  void add_log_q(BatchBuffer& buffer) const;
 
   const AliasTable* noise_;
   std::int32_t negatives_;
@@ -63,6 +71,8 @@ class HierarchicalSoftmaxObjective {
   Scoring scoring() const { return {}; }
 
  private:
+  void add_for_several(BatchBuffer& buffer) const;
+
   const Tree* tree_;
   std::int64_t most_candidates_ = 0;
   std::vector<RowId> points_;   // (n_path_entries + excess,): the tree's, readable past the end
@@ -158,5 +168,12 @@ class TwoLevelSoftmaxObjective {
 
 using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObjective, SampledSoftmaxObjective,
                                AllRowsObjective, TwoLevelSoftmaxObjective>;
+
+// Whether groups may have several targets: those objectives whose losses of one hidden vector, added up, are again one
+// loss over one set of candidates. Draws are then one set for the group, each of them noise for every target.
+inline bool takes_several_targets(const Objective& objective) {
+  return !std::holds_alternative<SampledSoftmaxObjective>(objective) &&
+         !std::holds_alternative<TwoLevelSoftmaxObjective>(objective);
+}
 
 }   // namespace hogvec

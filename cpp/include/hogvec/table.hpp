@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "hogvec/types.hpp"
 
@@ -51,5 +52,9 @@ class Table {
 
 // Uniform on (-0.5 / dim, 0.5 / dim), as word2vec; each element a function of (seed, row, column) alone.
 void initialize_uniform(TableView table, std::uint64_t seed);
+
+// The means of bags of rows: out is (n_bags, dim), bag b is rows[offsets[b], offsets[b + 1]). An empty bag gives zeros.
+void mean_of_rows(const FloatRows& table, std::span<const std::int64_t> offsets, std::span<const RowId> rows,
+                  std::span<float> out);
 
 }   // namespace hogvec

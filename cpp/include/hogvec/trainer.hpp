@@ -22,7 +22,8 @@ inline constexpr std::int64_t kLossEvery = 16;
 struct EpochSettings {
   CorpusView corpus;
   WindowSettings architecture;
-  std::span<const std::uint32_t> keep_thresholds;   // (n_rows,)
+  std::span<const std::uint32_t> keep_thresholds;   // (n_words,)
+  const Subwords* subwords = nullptr;               // of all words, or none
   const Objective* objective = nullptr;
   const Kernels* kernels = nullptr;
   TrainedTable input, output;

@@ -1,0 +1,115 @@
+// n-grams of words, and which rows a vocabulary's words have.
+#include "hogvec/subword.hpp"
+
+#include <bit>
+#include <string>
+
+#include "hogvec/error.hpp"
+
+namespace hogvec {
+
+namespace {
+
+constexpr std::int64_t kMostBuckets = 0x7fffffff;
+
+bool continues_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
+
+// A set of buckets that knows how many smaller ones it has: 1.5 bits a bucket.
+class BucketSet {
+ public:
+  explicit BucketSet(std::int64_t buckets) : bits_(static_cast<std::size_t>(buckets) / 64 + 1) {}
+
+  void add(std::uint32_t bucket) { bits_[bucket / 64] |= std::uint64_t{1} << bucket % 64; }
+
+  // The members, ascending; rank is known from then on.
+  std::vector<std::uint32_t> members() {
+    std::vector<std::uint32_t> members;
+    before_.resize(bits_.size());
+    for (std::size_t i = 0; i < bits_.size(); ++i) {
+      before_[i] = static_cast<std::uint32_t>(members.size());
+      for (std::uint64_t rest = bits_[i]; rest != 0; rest &= rest - 1)
+        members.push_back(static_cast<std::uint32_t>(64 * i) + static_cast<std::uint32_t>(std::countr_zero(rest)));
+    }
+    return members;
+  }
+  std::uint32_t rank(std::uint32_t bucket) const {
+    const std::uint64_t below = (std::uint64_t{1} << bucket % 64) - 1;
+    return before_[bucket / 64] + static_cast<std::uint32_t>(std::popcount(bits_[bucket / 64] & below));
+  }
+
+ private:
+  std::vector<std::uint64_t> bits_;
+  std::vector<std::uint32_t> before_;
+};
+
+}   // namespace
+
+void check(const SubwordSettings& settings) {
+  if (settings.min_n < 1) throw ValueError("min_n must be at least 1, got " + std::to_string(settings.min_n));
+  if (settings.max_n < settings.min_n)
+    throw ValueError("max_n must be at least min_n, " + std::to_string(settings.min_n) + ", got " +
+                     std::to_string(settings.max_n));
+  if (settings.buckets < 1 || settings.buckets > kMostBuckets)
+    throw ValueError("buckets must be at least 1 and at most " + std::to_string(kMostBuckets) + ", got " +
+                     std::to_string(settings.buckets));
+}
+
+void append_ngrams(std::string_view word, const SubwordSettings& settings, std::vector<Ngram>& ngrams) {
+  if (word == kEndOfLine) return;
+  const std::size_t size = word.size() + 2;
+  const auto byte_at = [&](std::size_t i) { return i == 0 ? '<' : i + 1 == size ? '>' : word[i - 1]; };
+  for (std::size_t begin = 0; begin < size; ++begin) {
+    if (continues_code_point(byte_at(begin))) continue;
+    std::uint32_t hash = kHashBasis;
+    std::size_t end = begin;
+    for (std::int32_t n = 1; n <= settings.max_n && end < size; ++n) {
+      do {
+        hash = extend_hash(hash, byte_at(end++));
+      } while (end < size && continues_code_point(byte_at(end)));
+      const bool boundary_alone = n == 1 && (begin == 0 || end == size);
+      if (n >= settings.min_n && !boundary_alone)
+        ngrams.push_back({begin, end, hash % static_cast<std::uint32_t>(settings.buckets)});
+    }
+  }
+}
+
+Subwords::Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings) {
+  check(settings);
+  BucketSet reached(settings.buckets);
+  std::vector<Ngram> ngrams;
+  offsets_.reserve(vocabulary.size() + 1);
+  offsets_.push_back(0);
+  for (std::size_t w = 0; w < vocabulary.size(); ++w) {
+    const auto word = static_cast<WordId>(w);
+    ngrams.clear();
+    append_ngrams(vocabulary.word(word), settings, ngrams);
+    rows_.push_back(row_of(word));
+    for (const Ngram& ngram : ngrams) {
+      rows_.push_back(RowId{ngram.bucket});   // for now: its row is known when all are
+      reached.add(ngram.bucket);
+    }
+    offsets_.push_back(static_cast<std::int64_t>(rows_.size()));
+  }
+  buckets_ = reached.members();
+  const auto first = static_cast<std::uint32_t>(vocabulary.size());   // 2^31 words and 2^31 buckets at most
+  for (std::size_t w = 0; w < vocabulary.size(); ++w) {
+    for (auto i = static_cast<std::size_t>(offsets_[w]) + 1; i < static_cast<std::size_t>(offsets_[w + 1]); ++i)
+      rows_[i] = RowId{first + reached.rank(static_cast<std::uint32_t>(rows_[i]))};
+  }
+}
+
+void append_word_ngrams(std::span<const std::uint32_t> hashes, std::int32_t max_n, std::uint64_t first,
+                        std::uint64_t buckets, std::vector<std::uint64_t>& ids) {
+  const auto extended = [](std::uint32_t hash) {
+    return static_cast<std::uint64_t>(std::int64_t{static_cast<std::int32_t>(hash)});
+  };
+  for (std::size_t begin = 0; begin < hashes.size(); ++begin) {
+    std::uint64_t hash = extended(hashes[begin]);
+    for (std::size_t end = begin + 1; end < hashes.size() && end - begin < static_cast<std::size_t>(max_n); ++end) {
+      hash = hash * 116049371U + extended(hashes[end]);
+      ids.push_back(first + hash % buckets);
+    }
+  }
+}
+
+}   // namespace hogvec
