@@ -1,4 +1,7 @@
-"""Losses: where the candidates of a target come from, and how their scores become a loss."""
+"""Losses: where the candidates of a target come from, and how their scores become a loss.
+
+One class for each loss, so the file is long; what they share is in `_loss.py`.
+"""
 
 from __future__ import annotations
 
