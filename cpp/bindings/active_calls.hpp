@@ -57,7 +57,8 @@ class ActiveCall {
   }
 };
 
-// Asked by calls that take long, a few times a second: Ctrl-C raises. The GIL is taken only while the interpreter lives.
+// Asked by calls that take long, a few times a second: Ctrl-C raises. The GIL is taken only while the interpreter
+// lives.
 inline bool keep_going() {
   if (ActiveCall::exiting()) return false;
   const py::gil_scoped_acquire acquire;
