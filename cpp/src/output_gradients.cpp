@@ -17,9 +17,13 @@ namespace hogvec {
 namespace {
 
 constexpr std::int64_t kScoreFloats = std::int64_t{16} << 20;   // of a block's scores, if 14 hidden vectors have so few
-constexpr std::int64_t kMostBlock = 4032;                       // hidden vectors of a block
-constexpr std::int64_t kChunk = 4;                              // panels whose coefficients a worker holds at once
-constexpr std::int64_t kBlockFloats = kBlockRows * kPanel;      // coefficients of a panel
+// A worker's candidates are gathered once where they are at most so many floats; blocks are then so small that their
+// scores stay in the cache, too.
+constexpr std::int64_t kKeptFloats = std::int64_t{1} << 19;
+constexpr std::int64_t kCachedScoreFloats = std::int64_t{1} << 19;
+constexpr std::int64_t kMostBlock = 4032;                    // hidden vectors of a block
+constexpr std::int64_t kChunk = 4;                           // panels whose coefficients a worker holds at once
+constexpr std::int64_t kBlockFloats = kBlockRows * kPanel;   // coefficients of a panel
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Work below this many products of two floats is done on the calling thread: a thread costs more than it saves, and
@@ -65,25 +69,33 @@ struct OutputLayer::Block {
 
 // What one worker works in.
 struct OutputLayer::Worker {
-  Worker(std::int64_t block_size, std::int64_t dim, long lanes)
-      : Worker(static_cast<std::size_t>(block_size), static_cast<std::size_t>(padded_stride(dim)),
-               static_cast<std::size_t>(lanes)) {}
-  Worker(std::size_t block_size, std::size_t stride, std::size_t lanes)
-      : largest(block_size),
+  Worker(Part panels_part, bool keeps_all, std::int64_t block_size, std::int64_t dim, long lanes)
+      : Worker(panels_part, keeps_all, static_cast<std::size_t>(block_size),
+               static_cast<std::size_t>(padded_stride(dim)), static_cast<std::size_t>(lanes)) {}
+  Worker(Part panels_part, bool keeps_all, std::size_t block_size, std::size_t stride, std::size_t lanes)
+      : part(panels_part),
+        keeps(keeps_all),
+        gathered(part.begin),
+        largest(block_size),
         sum(block_size * lanes),
         score_sum(block_size),
         hidden_gradient(block_size * stride),
-        rows(kChunk * kPanel * stride),
-        panels(kChunk * kPanel * stride),
+        rows(static_cast<std::size_t>(held() * kPanel) * stride),
+        panels(static_cast<std::size_t>(held() * kPanel) * stride),
         coefficients(kChunk * kBlockFloats),
         losses(kBlockRows * lanes),
         row_gradient(kChunk * kPanel * stride) {}
 
+  std::int64_t held() const { return keeps ? part.end - part.begin : kChunk; }   // panels in memory at once
+
+  Part part;    // of the panels
+  bool keeps;   // the whole part, of which the panels before `gathered` are in memory
+  std::int64_t gathered;
   AlignedFloats largest, sum;           // (count,), (count, lanes): of a partition function
   std::vector<double> score_sum;        // (count,): of what is in it, where labels are smoothed
   AlignedFloats hidden_gradient;        // (count, stride)
   std::vector<double> loss;             // (count,): of the logistic link
-  AlignedFloats rows, panels;           // (kChunk kPanel, stride), (kChunk, dim, kPanel)
+  AlignedFloats rows, panels;           // (held() kPanel, stride), (held(), dim, kPanel)
   AlignedFloats coefficients, losses;   // (kChunk, kBlockRows, kPanel), (kBlockRows, lanes)
   AlignedFloats row_gradient;           // (kChunk kPanel, stride)
   bool finite = true;                   // all rows so far
@@ -100,20 +112,35 @@ void OutputLayer::mask_hits(const Block& block, std::int64_t panel, std::int64_t
     scores[(hit->example - from) * kPanel + hit->candidate % kPanel] = kMaskedScore;
 }
 
-void OutputLayer::score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop) {
+// Sees to it that the rows of panels [first, first + count) of the worker's part, and if asked the packed panels, are
+// in its memory. Returns which of the panels there the first is.
+std::int64_t OutputLayer::fetch_panels(Worker& worker, std::int64_t first, std::int64_t count, bool packed) const {
+  const std::int64_t at = worker.keeps ? first - worker.part.begin : 0;
+  if (worker.keeps && first + count <= worker.gathered) return at;
+  const std::int64_t stride = padded_stride(hidden_.dim);
+  float* const rows = worker.rows.data() + at * kPanel * stride;
+  worker.finite &= panels_.gather(first, count, rows);
+  for (std::int64_t p = 0; p < count && packed; ++p)
+    kernels_->pack_panel(rows + p * kPanel * stride, stride, hidden_.dim,
+                         worker.panels.data() + (at + p) * kPanel * stride);
+  worker.gathered = first + count;
+  return at;
+}
+
+void OutputLayer::score_panels(const Block& block, Worker& worker, const StopFlag& stop) {
+  const std::int64_t stride = padded_stride(hidden_.dim);
   const std::int64_t count = block.hidden.count();
   const bool softmax = candidates_.link.link == Link::kSoftmax;
   std::fill_n(worker.largest.data(), count, kMaskedScore);
   std::fill_n(worker.sum.data(), count * kernels_->lanes, 0.0F);
   std::fill_n(worker.score_sum.data(), count, 0.0);
   alignas(64) float offsets[kPanel];
-  for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+  for (std::int64_t p = worker.part.begin; p < worker.part.end; ++p) {
     if (stop.load(std::memory_order_relaxed)) return;
-    worker.finite &= panels_.gather(p, 1, worker.rows.data());
-    kernels_->pack_panel(worker.rows.data(), padded_stride(hidden_.dim), hidden_.dim, worker.panels.data());
+    const float* const panel = worker.panels.data() + fetch_panels(worker, p, 1, true) * kPanel * stride;
     panels_.offsets(p, offsets);
     float* const scores = block.panel_scores(p, 0);
-    kernels_->score_panel(block.hidden.packed(0), count, hidden_.dim, worker.panels.data(), offsets, scores);
+    kernels_->score_panel(block.hidden.packed(0), count, hidden_.dim, panel, offsets, scores);
     mask_hits(block, p, 0, count, scores);
     if (softmax && candidates_.hard_of == 1) add_to_partition(block, p, {0, count}, worker);
   }
@@ -170,6 +197,14 @@ void OutputLayer::keep_hardest(const Block& block, Worker& sums, Part examples) 
   for (std::int64_t p = 0; p < panels_.panels(); ++p) add_to_partition(block, p, examples, sums);
 }
 
+// Own candidates' rows can lie anywhere: all lines of the next example's are waited for at once.
+void OutputLayer::prefetch_own(std::size_t example) const {
+  for (std::int64_t t = own_offsets_[example]; t < own_offsets_[example + 1]; ++t) {
+    const float* const row = model_.weights.row(own_rows_[static_cast<std::size_t>(t)]);
+    for (std::int64_t d = 0; d < hidden_.dim; d += 16) __builtin_prefetch(row + d);
+  }
+}
+
 void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
                                 const LayerGradients& results, const StopFlag& stop) {
   const LinkSettings& link = candidates_.link;
@@ -182,6 +217,7 @@ void OutputLayer::link_examples(const Block& block, const std::vector<Worker>& w
     const double weight = example_weights_.empty() ? 1.0 : double{example_weights_[example]};
     const auto begin = static_cast<std::size_t>(own_offsets_[example]);
     const std::span<OwnCandidate> own(own_.data() + begin, static_cast<std::size_t>(own_offsets_[example + 1]) - begin);
+    if (b + 1 < examples.end) prefetch_own(example + 1);
     for (std::size_t t = 0; t < own.size(); ++t)
       own[t].score = score(model_, hidden_.row(block.first + b), own_rows_[begin + t]);
     SharedCoefficients shared{0, weight, 0};
@@ -229,8 +265,9 @@ void OutputLayer::scale_masses(const Block& block, std::int64_t panel, std::int6
   for (std::int64_t b = 0; b < count; ++b) scale[b] *= block.scale.data()[first + b];
 }
 
-void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panels, const LayerGradients& results,
+void OutputLayer::multiply_panels(const Block& block, Worker& worker, const LayerGradients& results,
                                   const StopFlag& stop) {
+  const Part panels = worker.part;
   const std::int64_t count = block.hidden.count();
   const std::int64_t dim = hidden_.dim;
   const std::int64_t stride = padded_stride(dim);
@@ -243,10 +280,9 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
   for (std::int64_t chunk = panels.begin; chunk < panels.end; chunk += kChunk) {
     if (stop.load(std::memory_order_relaxed)) return;
     const std::int64_t size = std::min(kChunk, panels.end - chunk);
-    worker.finite &= panels_.gather(chunk, size, worker.rows.data());
-    for (std::int64_t p = 0; p < size && !scored; ++p)
-      kernels_->pack_panel(worker.rows.data() + p * kPanel * stride, stride, dim,
-                           worker.panels.data() + p * kPanel * dim);
+    const std::int64_t at = fetch_panels(worker, chunk, size, !scored);
+    const float* const rows = worker.rows.data() + at * kPanel * stride;
+    const float* const packed = worker.panels.data() + at * kPanel * stride;
     std::fill_n(worker.row_gradient.data(), static_cast<std::size_t>(size * kPanel * stride), 0.0F);
     std::fill_n(sums, size * kPanel, 0.0F);
     for (std::int64_t b = 0; b < count; b += kBlockRows) {
@@ -259,8 +295,7 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
           scores = block.panel_scores(chunk + p, b);
         } else {
           panels_.offsets(chunk + p, offsets);
-          kernels_->score_panel(block.hidden.packed(b), n, dim, worker.panels.data() + p * kPanel * dim, offsets,
-                                coefficients);
+          kernels_->score_panel(block.hidden.packed(b), n, dim, packed + p * kPanel * stride, offsets, coefficients);
           mask_hits(block, chunk + p, b, n, coefficients);
         }
         panel_weights(chunk + p, weights);
@@ -272,7 +307,7 @@ void OutputLayer::multiply_panels(const Block& block, Worker& worker, Part panel
                                    worker.losses.data());
         }
       }
-      kernels_->add_hidden_gradient(worker.coefficients.data(), size, kBlockFloats, n, worker.rows.data(), stride,
+      kernels_->add_hidden_gradient(worker.coefficients.data(), size, kBlockFloats, n, rows, stride,
                                     worker.hidden_gradient.data() + b * stride);
       for (std::int64_t p = 0; p < size; ++p) {
         kernels_->add_row_gradient(worker.coefficients.data() + p * kBlockFloats, n, block.hidden.row(b), stride,
@@ -387,15 +422,12 @@ void OutputLayer::train_blocks(std::vector<Worker>& workers, std::int64_t block_
                 AlignedFloats(most),
                 AlignedFloats(most)};
     if (keep_scores) {
-      phase(
-          [&](int w, const StopFlag& stop) { score_panels(block, mine(w), part_of(panels, w, count, kChunk), stop); });
+      phase([&](int w, const StopFlag& stop) { score_panels(block, mine(w), stop); });
     }
     if (candidates_.hard_of > 1)
       phase([&](int w, const StopFlag&) { keep_hardest(block, workers[0], part_of(size, w, count)); });
     phase([&](int w, const StopFlag& stop) { link_examples(block, workers, part_of(size, w, count), results, stop); });
-    phase([&](int w, const StopFlag& stop) {
-      multiply_panels(block, mine(w), part_of(panels, w, count, kChunk), results, stop);
-    });
+    phase([&](int w, const StopFlag& stop) { multiply_panels(block, mine(w), results, stop); });
     bool stopped = false;
     phase([&](int w, const StopFlag& stop) {
       add_own(block, part_of(static_cast<std::int64_t>(rows_.size()), w, count), results, stop);
@@ -436,13 +468,17 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
   const std::int64_t parts = panels > 0 ? panels / kChunk : hidden_.rows;   // own candidates alone: by example
   const int count = small ? 1 : static_cast<int>(std::clamp<std::int64_t>(parts, 1, threads));
 
+  const bool keeps = panels * kPanel * padded_stride(dim) <= kKeptFloats * count;
   std::int64_t block_size = kMostBlock;
   if (keeps_scores() && panels > 0)
-    block_size = std::clamp<std::int64_t>(kScoreFloats / (panels * kPanel), 14, kMostBlock);
-  block_size = std::min(block_size, hidden_.rows);
+    block_size = std::clamp<std::int64_t>((keeps ? kCachedScoreFloats * count : kScoreFloats) / (panels * kPanel), 14,
+                                          kMostBlock);
+  const std::int64_t blocks = (hidden_.rows + block_size - 1) / block_size;
+  block_size = (hidden_.rows + blocks - 1) / blocks;   // as equal as can be
   std::vector<Worker> workers;
   workers.reserve(static_cast<std::size_t>(count));
-  for (int w = 0; w < count; ++w) workers.emplace_back(block_size, dim, kernels_->lanes);
+  for (int w = 0; w < count; ++w)
+    workers.emplace_back(part_of(panels, w, count, kChunk), keeps, block_size, dim, kernels_->lanes);
 
   if (small) {
     const StopFlag never{false};

@@ -151,15 +151,19 @@ void OutputLayer::find_rows() {
     for (const std::int32_t row : shared) shared_slots_.push_back(slots[static_cast<std::size_t>(row)]);
     return;
   }
-  rows_ = own_rows_;
-  rows_.insert(rows_.end(), shared.begin(), shared.end());
-  std::sort(rows_.begin(), rows_.end());
-  rows_.erase(std::unique(rows_.begin(), rows_.end()), rows_.end());
-  const auto slot_of = [this](std::int64_t row) {
-    return static_cast<std::int64_t>(std::lower_bound(rows_.begin(), rows_.end(), row) - rows_.begin());
-  };
-  for (const std::int64_t row : own_rows_) own_slots_.push_back(slot_of(row));
-  for (const std::int32_t row : shared) shared_slots_.push_back(slot_of(row));
+  std::vector<std::pair<std::int64_t, std::size_t>> entries;   // a row, and where it stands: own ones, then shared
+  entries.reserve(own_rows_.size() + shared.size());
+  for (const std::int64_t row : own_rows_) entries.emplace_back(row, entries.size());
+  for (const std::int32_t row : shared) entries.emplace_back(row, entries.size());
+  std::sort(entries.begin(), entries.end());
+  own_slots_.resize(own_rows_.size());
+  shared_slots_.resize(shared.size());
+  for (const auto& [row, place] : entries) {
+    if (rows_.empty() || rows_.back() != row) rows_.push_back(row);
+    const bool is_own = place < own_slots_.size();
+    (is_own ? own_slots_[place] : shared_slots_[place - own_slots_.size()]) =
+        static_cast<std::int64_t>(rows_.size()) - 1;
+  }
 }
 
 void OutputLayer::find_hits() {

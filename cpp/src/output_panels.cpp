@@ -37,9 +37,21 @@ double score(const LayerModel& model, const float* hidden, std::int64_t row) {
   return s / model.temperature;
 }
 
+namespace {
+
+bool is_finite(const float* row, std::int64_t dim) {
+  std::uint32_t largest = 0;   // exponent, all ones in what is not finite
+  for (std::int64_t d = 0; d < dim; ++d)
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(row[d]) & 0x7f800000U);
+  return largest != 0x7f800000U;
+}
+
+}   // namespace
+
 void check_finite(FloatRows rows, const char* name) {
   for (std::int64_t r = 0; r < rows.rows; ++r) {
     const float* const row = rows.row(r);
+    if (is_finite(row, rows.dim)) continue;
     for (std::int64_t i = 0; i < rows.dim; ++i) {
       if (!std::isfinite(row[i])) {
         throw ValueError(std::string(name) + " must be finite, got " + std::to_string(row[i]) + " in row " +
@@ -129,10 +141,7 @@ bool CandidatePanels::gather(std::int64_t first, std::int64_t panels, float* row
       std::copy_n(from, dim, to);
     }
     std::fill(to + dim, to + stride_, 0.0F);
-    std::uint32_t largest = 0;   // exponent, all ones in what is not finite
-    for (std::int64_t d = 0; d < dim; ++d)
-      largest = std::max(largest, std::bit_cast<std::uint32_t>(to[d]) & 0x7f800000U);
-    finite &= largest != 0x7f800000U;
+    finite &= is_finite(to, dim);
   }
   return finite;
 }

@@ -77,17 +77,18 @@ class OutputLayer {
   template <class Phase>
   void train_blocks(std::vector<Worker>& workers, std::int64_t block_size, const LayerGradients& results,
                     const Phase& phase);
-  void score_panels(const Block& block, Worker& worker, Part panels, const StopFlag& stop);
+  std::int64_t fetch_panels(Worker& worker, std::int64_t first, std::int64_t count, bool packed) const;
+  void score_panels(const Block& block, Worker& worker, const StopFlag& stop);
   void panel_weights(std::int64_t panel, float* weights) const;
   void mask_hits(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scores) const;
   void add_to_partition(const Block& block, std::int64_t panel, Part examples, Worker& sums) const;
   void scale_masses(const Block& block, std::int64_t panel, std::int64_t first, std::int64_t count, float* scale) const;
   void clear_own_rows(const LayerGradients& results) const;
   void keep_hardest(const Block& block, Worker& sums, Part examples);
+  void prefetch_own(std::size_t example) const;
   void link_examples(const Block& block, const std::vector<Worker>& workers, Part examples,
                      const LayerGradients& results, const StopFlag& stop);
-  void multiply_panels(const Block& block, Worker& worker, Part panels, const LayerGradients& results,
-                       const StopFlag& stop);
+  void multiply_panels(const Block& block, Worker& worker, const LayerGradients& results, const StopFlag& stop);
   void add_own(const Block& block, Part slots, const LayerGradients& results, const StopFlag& stop) const;
   void finish_hidden(const Block& block, const std::vector<Worker>& workers, Part examples,
                      const LayerGradients& results, const StopFlag& stop) const;
