@@ -1,21 +1,29 @@
-"""What all losses have in common: their methods on NumPy buffers, and the results of these."""
+"""What all losses have in common: their methods on NumPy buffers, and the results of these.
+
+The methods of `Loss` check arguments and leave the work to abstract ones, whose names begin with an underscore. Losses
+with a row for each output share more, in `_output_loss.py`.
+"""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
-from hogvec._system import available_cores
+from hogvec._loss_arguments import check_example_weights, check_targets, check_writable, started
+from hogvec._system import number_of_threads
 from hogvec._validate import check_float, check_ids, check_int
 from hogvec.optimizers import Optimizer, OptimizerState
 
-__all__ = ["Gradients", "Loss", "Step", "TopK"]
+__all__ = ["Doubles", "Floats", "Gradients", "Ids", "Link", "Loss", "Step", "TopK", "layer_gradients"]
+
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+Ids: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +88,13 @@ class TopK:
     log_probabilities: NDArray[np.float64]
 
 
+class Link(NamedTuple):
+    """How a trainer turns scores into a loss: "logistic" or "softmax" of the scores times a number."""
+
+    name: str
+    score_scale: float = 1.0
+
+
 class Loss(ABC):
     """An approximation of the softmax over the outputs, or the softmax itself. Base of all losses; not made itself.
 
@@ -142,10 +157,12 @@ class Loss(ABC):
         >>> Softmax().gradients(hidden, [1, 2], weights).loss.round(4)   # ln 4
         array([1.3863, 1.3863])
         """
-        ids, columns = check_targets(targets, hidden)
+        ids = check_targets(targets, hidden)
         seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
         share = check_example_weights(example_weights)
-        return self._gradients(hidden, ids, columns, weights, bias, seed, share, number_of_threads(threads))
+        threads = number_of_threads(threads)
+        check_ids("targets", ids, self._num_outputs(weights, bias))
+        return self._gradients(hidden, ids, weights, bias, seed, share, threads)
 
     def step(
         self,
@@ -241,14 +258,10 @@ class Loss(ABC):
         >>> np.exp(Softmax().log_likelihood(hidden, [1], weights))
         array([0.25])
         """
-        ids, columns = check_targets(targets, hidden)
-        model = self._model(weights, bias)
-        check_ids("targets", ids, len(weights))
-        values = _core.output_log_likelihood(
-            model, hidden, ids, columns, self._log_offsets(len(weights)), self._is_sigmoid, number_of_threads(threads)
-        )
-        values = probabilities(values)
-        return values
+        ids = check_targets(targets, hidden)
+        threads = number_of_threads(threads)
+        check_ids("targets", ids, self._num_outputs(weights, bias))
+        return self._log_likelihood(hidden, ids, weights, bias, threads)
 
     def perplexity(
         self,
@@ -322,79 +335,60 @@ class Loss(ABC):
         >>> Softmax().top_k(np.ones((1, 1), np.float32), weights, None, 2).ids
         array([[2, 0]], dtype=int32)
         """
-        model = self._model(weights, bias)
-        k = check_int("k", k, minimum=1, maximum=len(weights))
-        offsets = self._log_offsets(len(weights))
-        ids, values = _core.output_top_k(model, hidden, k, offsets, self._is_sigmoid, number_of_threads(threads))
-        values = probabilities(values)
-        return TopK(ids=ids, log_probabilities=values)
+        k = check_int("k", k, minimum=1, maximum=self._num_outputs(weights, bias))
+        return self._top_k(hidden, weights, bias, k, number_of_threads(threads))
 
+    @abstractmethod
+    def _num_outputs(self, weights: Floats, bias: Floats | None) -> int:
+        """Return the number of outputs V; raise unless weights and bias have as many rows as the loss needs."""
+
+    @abstractmethod
     def _gradients(
         self,
-        hidden: NDArray[np.float32],
-        targets: NDArray[np.int64],
-        columns: int,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
+        hidden: Floats,
+        targets: Ids,
+        weights: Floats,
+        bias: Floats | None,
         seed: int,
-        example_weights: NDArray[np.float32] | None,
+        example_weights: Floats | None,
         threads: int,
     ) -> Gradients:
-        """Return gradients for targets (B * columns,); arguments other than the buffers are checked."""
-        model = self._model(weights, bias)
-        check_ids("targets", targets, len(weights))
-        _core.check_hidden(model, hidden)  # before a sampler learns from the batch
-        candidates = self._candidates(targets, columns, len(weights), seed)
-        return run(model, hidden, candidates, example_weights, threads)
-
-    def _model(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> _core.LayerModel:
-        """Return how scores are made."""
-        return _core.LayerModel(weights, bias)
+        """Return what `gradients` does, for targets (B, num_true) below V."""
 
     @abstractmethod
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
-        """Return what a mini-batch is scored against."""
+    def _log_likelihood(
+        self, hidden: Floats, targets: Ids, weights: Floats, bias: Floats | None, threads: int
+    ) -> Doubles:
+        """Return what `log_likelihood` does, for targets (B, num_true) below V."""
 
-    def _log_offsets(self, num_outputs: int) -> NDArray[np.float64] | None:
-        """Return what is added to scores before they are normalised, (V,): nothing for scores that say it all."""
-        return None
+    @abstractmethod
+    def _top_k(self, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:
+        """Return what `top_k` does, for a k of 1 to V."""
 
     @property
-    def _is_sigmoid(self) -> bool:
-        """Whether every output has a probability of its own."""
-        return False
-
-    def _output_rows(self, num_outputs: int) -> int:
-        """Return the rows of the output table of a trainer."""
-        return num_outputs
+    @abstractmethod
+    def _link(self) -> Link:
+        """How a trainer scores batches of the user's own."""
 
     @abstractmethod
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        """Return what a trainer takes candidates from."""
+    def _output_rows(self, num_outputs: int) -> int:
+        """Return the rows of a trainer's output table."""
+
+    @abstractmethod
+    def _objective(self, counts: Ids) -> _core.Objective:
+        """Return what a trainer takes candidates from when outputs occur so often, (V,)."""
 
 
 def mean(values: NDArray[np.float64]) -> float:
     """Return the mean, NaN of nothing."""
-    return float(values.mean()) if len(values) > 0 else math.nan
+    return float(values.mean()) if len(values) > 0 else np.nan
 
 
-LEAST_SCORE = -1e37
-"""Scores below stand for a probability of zero, also as a share of the mean over an example's targets."""
-
-
-def probabilities(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return logarithms of probabilities: minus infinity for none, and at most 0 whatever was rounded."""
-    logs[logs < LEAST_SCORE] = -math.inf
-    return np.minimum(logs, 0.0, out=logs)
-
-
-def run(
+def layer_gradients(
     model: _core.LayerModel,
-    hidden: NDArray[np.float32],
+    hidden: Floats,
     candidates: _core.LayerCandidates,
-    example_weights: NDArray[np.float32] | None,
+    example_weights: Floats | None,
     threads: int,
 ) -> Gradients:
     """Return the gradients of one layer."""
@@ -402,88 +396,5 @@ def run(
         model, hidden, candidates, example_weights, threads
     )
     return Gradients(
-        loss=loss,
-        hidden_gradient=hidden_gradient,
-        rows=rows,
-        row_gradient=row_gradient,
-        bias_gradient=bias_gradient,
+        loss=loss, hidden_gradient=hidden_gradient, rows=rows, row_gradient=row_gradient, bias_gradient=bias_gradient
     )
-
-
-def check_targets(targets: ArrayLike, hidden: Any) -> tuple[NDArray[np.int64], int]:
-    """Return targets one after the other, (B * columns,), and their number for each example."""
-    try:
-        array = np.asarray(targets)
-    except ValueError:
-        raise ValueError(
-            "targets must have the same number of columns in every row, got rows of other lengths"
-        ) from None
-    if array.ndim not in (1, 2):
-        raise ValueError(f"targets must have one axis or two, got shape {array.shape}")
-    columns = 1 if array.ndim == 1 else array.shape[1]
-    if columns < 1:
-        raise ValueError(f"targets must have at least one column, got shape {array.shape}")
-    if isinstance(hidden, np.ndarray) and hidden.ndim == 2 and len(array) != len(hidden):
-        raise ValueError(f"targets must have an entry for each row of hidden, {len(hidden)}, got {len(array)}")
-    if array.size == 0:
-        return np.empty(0, dtype=np.int64), columns
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"targets must be integers, got dtype {array.dtype}")
-    if array.dtype == np.uint64:  # what does not fit must not become negative
-        array = np.minimum(array, np.uint64(2**63 - 1))
-    return np.ascontiguousarray(array, dtype=np.int64).ravel(), columns
-
-
-def check_example_weights(values: ArrayLike | None) -> NDArray[np.float32] | None:
-    """Return weights of examples as float32; their number and range are checked by the core."""
-    if values is None:
-        return None
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"example_weights must be numbers, got dtype {array.dtype}")
-    if array.ndim != 1:
-        raise ValueError(f"example_weights must have one axis, got shape {array.shape}")
-    with np.errstate(over="ignore"):  # what is too large is refused as infinite
-        return np.ascontiguousarray(array, dtype=np.float32)
-
-
-def started(optimizer: object, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> OptimizerState:
-    """Return the state of an optimizer that keeps none."""
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer or the state of one, got {optimizer!r:.80}")
-    if optimizer._state_names():
-        name = type(optimizer).__name__
-        raise ValueError(f"optimizer must come with its state, {name}(...).start(weights, bias), got {optimizer!r}")
-    return optimizer.start(weights, bias)
-
-
-def check_writable(hidden: Any, weights: Any, bias: Any, state: OptimizerState) -> None:
-    """Raise unless weights, bias and state may be written to without changing anything else."""
-    written = {"weights": weights} | ({} if bias is None else {"bias": bias})
-    for name, array in written.items():
-        if not isinstance(array, np.ndarray):
-            raise TypeError(f"{name} must be a NumPy array of float32, got {type(array).__name__}")
-        if not array.flags.writeable:
-            raise ValueError(f"{name} must be writable, got an array that is read-only")
-        stride = abs(array.strides[0]) if array.ndim else 0
-        if array.ndim and array.shape[0] > 1 and stride < array.itemsize * math.prod(array.shape[1:]):
-            raise ValueError(f"{name} must have rows that do not overlap, got a stride of {array.strides[0]} bytes")
-    others = {"hidden": hidden} | state.arrays
-    for name, array in written.items():
-        for other, buffer in (written | others).items():
-            if other != name and isinstance(buffer, np.ndarray) and overlap(array, buffer):
-                raise ValueError(f"{name} must share no memory with {other}")
-
-
-def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether two arrays share memory; True where that is too hard to tell."""
-    limit: Any = 10_000
-    try:
-        return np.shares_memory(a, b, max_work=limit)
-    except np.exceptions.TooHardError:
-        return True
-
-
-def number_of_threads(threads: int | None) -> int:
-    """Return `threads`, by default the cores that this process may use."""
-    return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=1024)

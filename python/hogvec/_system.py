@@ -6,9 +6,12 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cores", "available_memory"]
+from hogvec._validate import check_int
+
+__all__ = ["available_cores", "available_memory", "number_of_threads"]
 
 CGROUP = Path("/sys/fs/cgroup")
+MOST_THREADS = 1024
 
 
 def read_numbers(path: Path) -> list[int]:
@@ -26,6 +29,11 @@ def available_cores() -> int:
     if len(quota) == 2 and quota[1] > 0:
         cores = min(cores, max(1, math.ceil(quota[0] / quota[1])))
     return cores
+
+
+def number_of_threads(threads: int | None) -> int:
+    """Return `threads`, by default the cores that this process may use."""
+    return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
 
 
 def available_memory() -> int | None:

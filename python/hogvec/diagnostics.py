@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hogvec._loss import Loss
+from hogvec._output_loss import OutputLoss
 from hogvec._validate import check_int
-from hogvec.losses import NCE, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
+from hogvec.losses import Softmax
 
 __all__ = ["GradientBias", "GradientError", "gradient_bias"]
 
@@ -63,7 +65,7 @@ class GradientBias:
 
 
 def gradient_bias(
-    loss: NegativeSampling | NCE | SampledSoftmax | Softmax | OneVsAll,
+    loss: Loss,
     hidden: NDArray[np.float32],
     targets: ArrayLike,
     weights: NDArray[np.float32],
@@ -130,7 +132,7 @@ def gradient_bias(
     >>> few.bias > 2 * many.bias, few.variance > 2 * many.variance
     (True, True)
     """
-    if not isinstance(loss, (NegativeSampling, NCE, SampledSoftmax, Softmax, OneVsAll)):
+    if not isinstance(loss, OutputLoss):
         raise TypeError(f"loss must be one whose rows are outputs, got {loss!r}")
     repeats = check_int("repeats", repeats, minimum=2)
     seed = check_int("seed", seed, minimum=0, maximum=2**64 - repeats)
@@ -180,7 +182,7 @@ class _Moments:
         )
 
 
-def _full_softmax(loss: NegativeSampling | NCE | SampledSoftmax | Softmax | OneVsAll) -> Softmax:
+def _full_softmax(loss: OutputLoss) -> Softmax:
     """Return the softmax that a loss stands in for."""
     names = ("temperature", "normalize", "label_smoothing", "multi_label")
     return Softmax(**{name: getattr(loss, name) for name in names if hasattr(loss, name)})

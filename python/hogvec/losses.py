@@ -1,6 +1,7 @@
 """Losses: where the candidates of a target come from, and how their scores become a loss.
 
-One class for each loss, so the file is long; what they share is in `_loss.py`.
+One class for each loss, with its parameters described, so the file is long; what they share is in `_loss.py` and
+`_output_loss.py`, their noise in `_draws.py`, and what trees compute in `_hierarchical.py`.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
-from hogvec._class_softmax import class_gradients, class_log_likelihood, class_top_k
-from hogvec._loss import Gradients, Loss, TopK, check_targets, number_of_threads, run
+from hogvec._draws import check_drawn, check_sampler, draw, given_sampler, log_probabilities, noise_weights
+from hogvec._hierarchical import PathModel, TreeModel, model_of, repeat_rows, repeat_weights
+from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, TopK
+from hogvec._output_loss import OutputLoss
 from hogvec._sampler import check_bool
-from hogvec._validate import check_choice, check_float, check_ids, check_int
+from hogvec._validate import check_choice, check_float, check_int
 from hogvec.class_tree import ClassTree
-from hogvec.samplers import HardOf, InBatchSampler, LogUniformSampler, MixtureSampler, Sampler
+from hogvec.samplers import HardOf, InBatchSampler, Sampler
 from hogvec.trees import HuffmanTree, Tree
 
 __all__ = ["NCE", "HierarchicalSoftmax", "NegativeSampling", "OneVsAll", "SampledSoftmax", "Softmax"]
@@ -25,7 +27,7 @@ MULTI_LABEL = ("split", "independent")
 
 
 @dataclass(frozen=True)
-class NegativeSampling(Loss):
+class NegativeSampling(OutputLoss):
     """Tell the target from noise: -ln sigmoid(s) for the target, -ln sigmoid(-s) for each of the negatives.
 
     In a trainer the words of a window share their negatives, and 8 of 64 neighbouring windows take the same draws in
@@ -67,35 +69,35 @@ class NegativeSampling(Loss):
     sampler: Sampler | None = None
     multi_label: str = "split"
 
+    _link = Link("logistic")
+
     def __post_init__(self) -> None:
         check_int("negatives", self.negatives, minimum=1, maximum=10_000)
         check_float("power", self.power)
         check_sampler(self.sampler)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
         drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
         return _core.LayerCandidates(
             softmax=False,
             independent=self.multi_label == "independent",
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
-            targets=targets,
-            per_example=columns,
+            targets=targets.ravel(),
+            per_example=targets.shape[1],
             hard_of=drawn.hard_of,
         )
 
-    def _log_offsets(self, num_outputs: int) -> NDArray[np.float64] | None:
+    def _log_offsets(self, num_outputs: int) -> Doubles | None:
         return log_probabilities(given_sampler(self.sampler, num_outputs))  # k is the same for all
 
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+    def _objective(self, counts: Ids) -> _core.Objective:
         return _core.Objective.negative_sampling(noise_weights(self.sampler, counts, self.power), self.negatives)
 
 
 @dataclass(frozen=True)
-class NCE(Loss):
+class NCE(OutputLoss):
     """Tell the target from noise whose probability is known: noise-contrastive estimation.
 
     The loss is that of `NegativeSampling` with ``ln(k q(w)) + log_z`` subtracted from the score of every candidate w,
@@ -143,6 +145,8 @@ class NCE(Loss):
     remove_accidental_hits: bool = False
     multi_label: str = "split"
 
+    _link = Link("logistic")
+
     def __post_init__(self) -> None:
         check_int("negatives", self.negatives, minimum=1, maximum=10_000)
         check_sampler(self.sampler)
@@ -154,9 +158,7 @@ class NCE(Loss):
         check_bool("remove_accidental_hits", self.remove_accidental_hits)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
         drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
         return _core.LayerCandidates(
             softmax=False,
@@ -164,13 +166,13 @@ class NCE(Loss):
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
             shared_log_q=drawn.log_q + self.log_z,
-            targets=targets,
-            per_example=columns,
+            targets=targets.ravel(),
+            per_example=targets.shape[1],
             target_log_q=drawn.checked_target_log_q() + self.log_z,
             mask_hits=self.remove_accidental_hits,
         )
 
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+    def _objective(self, counts: Ids) -> _core.Objective:
         weights = noise_weights(self.sampler, counts, power=1.0)
         check_drawn(weights, counts)
         drawn = np.where(weights > 0, weights, 1.0)  # what never occurs is never scored
@@ -180,8 +182,36 @@ class NCE(Loss):
         )
 
 
+class SoftmaxOfOutputs(OutputLoss):
+    """What `SampledSoftmax` and `Softmax` have in common."""
+
+    temperature: float
+    normalize: bool
+    label_smoothing: float
+    multi_label: str
+
+    def _check_shared(self) -> None:
+        check_float("temperature", self.temperature, above=0.0)
+        check_float("temperature", self.temperature, minimum=1e-30)  # its inverse must be a float32
+        check_bool("normalize", self.normalize)
+        check_float("label_smoothing", self.label_smoothing, minimum=0.0, below=1.0)
+        check_choice("multi_label", self.multi_label, MULTI_LABEL)
+
+    def _refuse_cosines(self) -> None:
+        """Raise ValueError if scores are to be cosines, which a trainer does not compute."""
+        if self.normalize:
+            raise ValueError("normalize must be False in a trainer, got True")
+
+    def _model(self, weights: Floats, bias: Floats | None) -> _core.LayerModel:
+        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
+
+    @property
+    def _link(self) -> Link:
+        return Link("softmax", 1 / self.temperature)
+
+
 @dataclass(frozen=True)
-class SampledSoftmax(Loss):
+class SampledSoftmax(SoftmaxOfOutputs):
     """Predict the target among itself and a sample of the outputs: a softmax over few candidates.
 
     From the score of every candidate the logarithm of its expected count in the sample is subtracted (logQ), so that
@@ -255,7 +285,7 @@ class SampledSoftmax(Loss):
             raise TypeError("num_sampled must be an integer, got None without an InBatchSampler")
         check_bool("unique", self.unique)
         check_choice("positive", self.positive, ("tf", "importance", "refined"))
-        check_softmax(self)
+        self._check_shared()
         if self.remove_accidental_hits is not None:
             check_bool("remove_accidental_hits", self.remove_accidental_hits)
             needed = {"importance": False, "refined": True}.get(self.positive, self.remove_accidental_hits)
@@ -274,12 +304,10 @@ class SampledSoftmax(Loss):
         """Whether draws that equal a target are left out."""
         return self.positive != "importance" if self.remove_accidental_hits is None else self.remove_accidental_hits
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
-        if self.positive == "refined" and columns > 1 and self.multi_label == "split":
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        if self.positive == "refined" and targets.shape[1] > 1 and self.multi_label == "split":
             raise ValueError(
-                f'targets must have one column with positive="refined" and multi_label="split", got {columns}'
+                f'targets must have one column with positive="refined" and multi_label="split", got {targets.shape[1]}'
             )
         drawn = draw(self.sampler, self.num_sampled, targets, num_outputs, seed, unique=self.unique)
         # The target's own score is corrected, or its probability is needed, or neither.
@@ -295,20 +323,17 @@ class SampledSoftmax(Loss):
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
             shared_log_q=drawn.log_q,
-            targets=targets,
-            per_example=columns,
+            targets=targets.ravel(),
+            per_example=targets.shape[1],
             target_log_q=target_log_q,
             mask_hits=self.removes_hits,
             hard_of=drawn.hard_of,
         )
 
-    def _model(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> _core.LayerModel:
-        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
-
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+    def _objective(self, counts: Ids) -> _core.Objective:
         if self.positive != "tf":
             raise ValueError(f'positive must be "tf" in a trainer, got "{self.positive}"')
-        refuse_cosines(self)
+        self._refuse_cosines()
         weights = noise_weights(self.sampler, counts, power=1.0)
         check_drawn(weights, counts)
         num_sampled = check_int("num_sampled", self.num_sampled, minimum=1, maximum=1_000_000)
@@ -323,7 +348,7 @@ class SampledSoftmax(Loss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Softmax(Loss):
+class Softmax(SoftmaxOfOutputs):
     """Predict the target among all outputs: exact, at a cost proportional to their number.
 
     In a trainer every window scores all outputs: it is meant for vocabularies of some thousands.
@@ -354,31 +379,26 @@ class Softmax(Loss):
     multi_label: str = "split"
 
     def __post_init__(self) -> None:
-        check_softmax(self)
+        self._check_shared()
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
         return _core.LayerCandidates(
             softmax=True,
             independent=self.multi_label == "independent",
             label_smoothing=self.label_smoothing,
-            targets=targets,
-            per_example=columns,
+            targets=targets.ravel(),
+            per_example=targets.shape[1],
         )
 
-    def _model(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> _core.LayerModel:
-        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
-
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        refuse_cosines(self)
+    def _objective(self, counts: Ids) -> _core.Objective:
+        self._refuse_cosines()
         return _core.Objective.all_rows(
             len(counts), softmax=True, temperature=self.temperature, label_smoothing=self.label_smoothing
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneVsAll(Loss):
+class OneVsAll(OutputLoss):
     """Answer a yes-or-no question for each output: -ln sigmoid(s) for the targets, -ln sigmoid(-s) for all others.
 
     An example may have any number of targets. In a trainer it has one, and every window scores all outputs.
@@ -393,165 +413,19 @@ class OneVsAll(Loss):
     OneVsAll()
     """
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
-        return _core.LayerCandidates(softmax=False, independent=True, targets=targets, per_example=columns)
+    _link = Link("logistic")
+    _is_sigmoid = True
 
-    @property
-    def _is_sigmoid(self) -> bool:
-        return True
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        return _core.LayerCandidates(
+            softmax=False, independent=True, targets=targets.ravel(), per_example=targets.shape[1]
+        )
 
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
+    def _objective(self, counts: Ids) -> _core.Objective:
         return _core.Objective.all_rows(len(counts), softmax=False)
 
 
-def check_softmax(loss: SampledSoftmax | Softmax) -> None:
-    """Raise TypeError or ValueError unless what both have in common is in range."""
-    check_float("temperature", loss.temperature, above=0.0)
-    check_float("temperature", loss.temperature, minimum=1e-30)  # its inverse must be a float32
-    check_bool("normalize", loss.normalize)
-    check_float("label_smoothing", loss.label_smoothing, minimum=0.0, below=1.0)
-    check_choice("multi_label", loss.multi_label, MULTI_LABEL)
-
-
-def refuse_cosines(loss: SampledSoftmax | Softmax) -> None:
-    """Raise ValueError if scores are to be cosines, which a trainer does not compute."""
-    if loss.normalize:
-        raise ValueError("normalize must be False in a trainer, got True")
-
-
-def check_drawn(weights: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
-    """Raise ValueError if an id that occurs is never drawn: the expected count of a target must not be 0."""
-    never = (weights == 0) & (counts > 0)
-    if never.any():
-        raise ValueError(f"sampler must draw every id that occurs, got probability 0 for id {int(never.argmax())}")
-
-
-def link_of(loss: Loss) -> tuple[str, float]:
-    """Return the name of the link that a trainer uses with a loss, and what scores are multiplied by."""
-    if isinstance(loss, (SampledSoftmax, Softmax)):
-        return "softmax", 1 / loss.temperature
-    if isinstance(loss, HierarchicalSoftmax) and isinstance(loss.tree, ClassTree):
-        return "softmax", 1.0
-    return "logistic", 1.0
-
-
-def check_sampler(sampler: object) -> None:
-    """Raise TypeError unless it is None or a sampler."""
-    if sampler is not None and not isinstance(sampler, Sampler):
-        raise TypeError(f"sampler must be a Sampler, got {sampler!r}")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Drawn:
-    """The draws of a mini-batch as candidates: distinct ids, equal draws being one of a higher weight."""
-
-    ids: NDArray[np.int32]
-    weights: NDArray[np.float32] | None
-    log_q: NDArray[np.float64]
-    num_tries: int
-    unique: bool
-    targets: NDArray[np.int64]
-    target_log_q: NDArray[np.float64]
-    hard_of: int = 1
-
-    def checked_target_log_q(self) -> NDArray[np.float64]:
-        """Return `target_log_q`; ValueError if a target is never drawn."""
-        never = np.isneginf(self.target_log_q)
-        if never.any():
-            raise ValueError(
-                f"sampler must draw every target, got probability 0 for id {self.targets[int(never.argmax())]}"
-            )
-        return self.target_log_q
-
-
-def given_sampler(sampler: Sampler | None, num_outputs: int) -> Sampler:
-    """Return the sampler; ValueError if there is none, or it is for another number of outputs."""
-    if sampler is None:
-        raise ValueError("sampler must be given outside a trainer, got None")
-    if sampler.num_classes != num_outputs:
-        raise ValueError(f"sampler must have as many ids as weights has rows, {num_outputs}, got {sampler.num_classes}")
-    return sampler
-
-
-def draw(
-    sampler: Sampler | None,
-    n: int | None,
-    targets: NDArray[np.int64],
-    num_outputs: int,
-    seed: int,
-    *,
-    unique: bool = False,
-) -> Drawn:
-    """Draw for a mini-batch; None takes all targets of the batch."""
-    sampler = given_sampler(sampler, num_outputs)
-    hard_of = sampler.m if isinstance(sampler, HardOf) else 1
-    unique = unique or hard_of > 1  # an example chooses among its draws: each must be there once
-    if targets.size > 0:
-        sampler._before_batch(targets)
-    if n is None:
-        ids, num_tries, unique = targets.astype(np.int32), targets.size, False
-    else:
-        sample = sampler.sample(n * hard_of, unique=unique, seed=seed)
-        ids, num_tries = sample.ids, sample.num_tries
-    weights = None
-    if not unique:
-        ids, times = np.unique(ids, return_counts=True)
-        weights = times.astype(np.float32)
-    if num_tries == 0:  # an empty batch that is its own sample
-        none = np.empty(0)
-        return Drawn(
-            ids=ids, weights=weights, log_q=none, num_tries=0, unique=unique, targets=targets, target_log_q=none
-        )
-    drawn = Drawn(
-        ids=np.ascontiguousarray(ids),
-        weights=weights,
-        log_q=sampler.log_expected_count(ids, num_tries, unique=unique),
-        num_tries=num_tries,
-        unique=unique,
-        targets=targets,
-        target_log_q=sampler.log_expected_count(targets, num_tries, unique=unique),
-        hard_of=hard_of,
-    )
-    if targets.size > 0:
-        sampler._after_batch(targets)
-    return drawn
-
-
-def log_probabilities(sampler: Sampler) -> NDArray[np.float64]:
-    """Return ln q of every output, a number far below all others where q is 0."""
-    with np.errstate(divide="ignore"):
-        logs: NDArray[np.float64] = np.maximum(np.log(sampler.probability()), -3e38)
-    return logs
-
-
-def noise_weights(sampler: Sampler | None, counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
-    """Return weights of a trainer's noise, (V,): those of the sampler as it is now, else counts ** power."""
-    if sampler is None:
-        return _core.unigram_weights(counts, power)
-    if isinstance(sampler, (HardOf, InBatchSampler)):
-        raise TypeError(f"sampler must have a fixed distribution in a trainer, got a {type(sampler).__name__}")
-    if sampler.num_classes != len(counts):
-        raise ValueError(f"sampler must have as many ids as the corpus, {len(counts)}, got {sampler.num_classes}")
-    check_ranks(sampler, counts)
-    return np.ascontiguousarray(sampler.probability(), dtype=np.float64)
-
-
-def check_ranks(sampler: Sampler, counts: NDArray[np.int64]) -> None:
-    """Raise ValueError if log-uniform noise, or a part of the noise, takes ids for ranks that they are not."""
-    if isinstance(sampler, MixtureSampler):
-        for part in sampler.samplers:
-            check_ranks(part, counts)
-    if isinstance(sampler, LogUniformSampler) and sampler.counts is None and (rising := np.diff(counts) > 0).any():
-        i = int(rising.argmax())
-        raise ValueError(
-            f"LogUniformSampler without counts must have ids sorted by falling count, got {counts[i]} of id {i} and "
-            f"{counts[i + 1]} of id {i + 1}: give it the counts, LogUniformSampler({len(counts)}, corpus.counts)"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HierarchicalSoftmax(Loss):
     """Predict the target's path through a tree of the outputs.
 
@@ -573,6 +447,11 @@ class HierarchicalSoftmax(Loss):
     TypeError, ValueError
         If a parameter is of the wrong kind or none of the choices.
 
+    Notes
+    -----
+    In a binary tree `top_k` searches best first: the most probable subtree is opened next, so that outputs come out in
+    order. That scores few nodes where the model is sure of itself, and up to all of them where it is not.
+
     References
     ----------
     F. Morin and Y. Bengio, "Hierarchical probabilistic neural network language model", AISTATS 2005; with Huffman's
@@ -588,6 +467,7 @@ class HierarchicalSoftmax(Loss):
     array([0.25])
     """
 
+    _: KW_ONLY
     tree: Tree | ClassTree | None = None
     multi_label: str = "split"
 
@@ -604,75 +484,31 @@ class HierarchicalSoftmax(Loss):
             shown.append(f"multi_label={self.multi_label!r}")
         return f"HierarchicalSoftmax({', '.join(shown)})"
 
-    def log_likelihood(
-        self,
-        hidden: NDArray[np.float32],
-        targets: ArrayLike,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32] | None = None,
-        *,
-        threads: int | None = None,
-    ) -> NDArray[np.float64]:
-        """Return ln P(target | hidden vector): exact, and normalised over all outputs; see `Loss.log_likelihood`."""
-        tree = self._given_tree(weights, bias)
-        ids, columns = check_targets(targets, hidden)
-        check_ids("targets", ids, tree.num_leaves)
-        repeated = repeat_rows(hidden, columns)
-        if isinstance(tree, ClassTree):
-            values = class_log_likelihood(tree, repeated, ids, weights, bias, number_of_threads(threads))
-        else:
-            values = tree._core_tree.log_likelihood(repeated, ids, weights, bias, number_of_threads(threads))
-        return values if columns == 1 else np.asarray(values.reshape(-1, columns).mean(axis=1))
+    def _given_model(self) -> TreeModel:
+        if self.tree is None:
+            raise ValueError("tree must be given outside a trainer, got None: HierarchicalSoftmax(tree=...)")
+        return model_of(self.tree)
 
-    def top_k(
-        self,
-        hidden: NDArray[np.float32],
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
-        k: int,
-        *,
-        threads: int | None = None,
-    ) -> TopK:
-        """Return the k most probable outputs of every hidden vector, exactly; see `Loss.top_k`.
-
-        In a binary tree by best-first search: the most probable subtree is opened next, so that outputs come out in
-        order. That scores few nodes where the model is sure of itself, and up to all of them where it is not.
-
-        Examples
-        --------
-        >>> from hogvec import BalancedTree
-        >>> loss = HierarchicalSoftmax(tree=BalancedTree(4))
-        >>> weights = np.array([[0.5], [-1.0], [2.0]], np.float32)
-        >>> loss.top_k(np.ones((1, 1), np.float32), weights, None, 2).ids
-        array([[2, 0]], dtype=int32)
-        """
-        tree = self._given_tree(weights, bias)
-        k = check_int("k", k, minimum=1, maximum=tree.num_leaves)
-        if isinstance(tree, ClassTree):
-            return class_top_k(tree, hidden, weights, bias, k, number_of_threads(threads))
-        ids, values = tree._core_tree.top_k(hidden, weights, bias, k, number_of_threads(threads))
-        return TopK(ids=ids, log_probabilities=values)
+    def _num_outputs(self, weights: Floats, bias: Floats | None) -> int:
+        model = self._given_model()
+        model.check_rows(weights, bias)
+        return model.num_outputs
 
     def _gradients(
         self,
-        hidden: NDArray[np.float32],
-        targets: NDArray[np.int64],
-        columns: int,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
+        hidden: Floats,
+        targets: Ids,
+        weights: Floats,
+        bias: Floats | None,
         seed: int,
-        example_weights: NDArray[np.float32] | None,
+        example_weights: Floats | None,
         threads: int,
     ) -> Gradients:
-        tree = self._given_tree(weights, bias)
-        check_ids("targets", targets, tree.num_leaves)
-        # Each target is an example of its own.
-        repeated = repeat_rows(hidden, columns)
-        share = repeat_weights(example_weights, targets.reshape(-1, columns), self.multi_label)
-        if isinstance(tree, ClassTree):
-            parts = class_gradients(tree, repeated, targets, weights, bias, share, threads)
-        else:
-            parts = run(_core.LayerModel(weights, bias), repeated, path_candidates(tree, targets), share, threads)
+        columns = targets.shape[1]
+        share = repeat_weights(example_weights, targets, self.multi_label)
+        parts = self._given_model().gradients(
+            repeat_rows(hidden, columns), targets.ravel(), weights, bias, share, threads
+        )
         if columns == 1:
             return parts
         return replace(
@@ -681,80 +517,34 @@ class HierarchicalSoftmax(Loss):
             hidden_gradient=parts.hidden_gradient.reshape(-1, columns, hidden.shape[1]).sum(axis=1),
         )
 
-    def _candidates(
-        self, targets: NDArray[np.int64], columns: int, num_outputs: int, seed: int
-    ) -> _core.LayerCandidates:
-        raise NotImplementedError  # paths are an example's own: `_gradients` takes them
+    def _log_likelihood(
+        self, hidden: Floats, targets: Ids, weights: Floats, bias: Floats | None, threads: int
+    ) -> Doubles:
+        repeated = repeat_rows(hidden, targets.shape[1])
+        values = self._given_model().log_likelihood(repeated, targets.ravel(), weights, bias, threads)
+        return np.asarray(values.reshape(targets.shape).mean(axis=1))
 
-    def _given_tree(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> Tree | ClassTree:
+    def _top_k(self, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:
+        return self._given_model().top_k(hidden, weights, bias, k, threads)
+
+    def _model_for(self, num_outputs: int) -> TreeModel | None:
+        """Return the model, if a tree is given: it must have a leaf for each output."""
         if self.tree is None:
-            raise ValueError("tree must be given outside a trainer, got None: HierarchicalSoftmax(tree=...)")
-        if isinstance(self.tree, ClassTree):
-            rows, what = self.tree.num_classes + self.tree.num_leaves, "class and each output"
-        else:
-            rows, what = self.tree.num_inner, "inner node"
-        for name, array, entry in (("weights", weights, "a row"), ("bias", bias, "an entry")):
-            if array is not None and np.shape(array)[:1] != (rows,) and np.ndim(array) > 0:
-                raise ValueError(f"{name} must have {entry} for each {what}, {rows}, got {len(array)}")
-        return self.tree
-
-    def _tree_for(self, num_outputs: int) -> Tree | ClassTree | None:
-        """Return the tree, if one is given: it must have a leaf for each output."""
-        if self.tree is not None and self.tree.num_leaves != num_outputs:
+            return None
+        if self.tree.num_leaves != num_outputs:
             raise ValueError(
                 f"the tree must have as many leaves as the corpus has words, {num_outputs}, got {self.tree.num_leaves}"
             )
-        return self.tree
+        return model_of(self.tree)
+
+    @property
+    def _link(self) -> Link:
+        return Link("logistic") if self.tree is None else model_of(self.tree).link
 
     def _output_rows(self, num_outputs: int) -> int:
-        tree = self._tree_for(num_outputs)
-        if isinstance(tree, ClassTree):
-            return tree.num_classes + tree.num_leaves
-        return num_outputs - 1 if tree is None else tree.num_inner
+        model = self._model_for(num_outputs)
+        return num_outputs - 1 if model is None else model.num_rows
 
-    def _objective(self, counts: NDArray[np.int64]) -> _core.Objective:
-        tree = self._tree_for(len(counts)) or HuffmanTree(counts)
-        if isinstance(tree, ClassTree):
-            return _core.Objective.two_level_softmax(tree.class_of)
-        return _core.Objective.hierarchical_softmax(tree._core_tree)
-
-
-def repeat_rows(hidden: NDArray[np.float32], times: int) -> NDArray[np.float32]:
-    """Return each row so many times: the buffer itself for one."""
-    return hidden if times == 1 or not isinstance(hidden, np.ndarray) else np.repeat(hidden, times, axis=0)
-
-
-def repeat_weights(
-    example_weights: NDArray[np.float32] | None, targets: NDArray[np.int64], multi_label: str
-) -> NDArray[np.float32] | None:
-    """Return weights of examples that stand once for each of their targets, (B, columns)."""
-    count, columns = targets.shape
-    if columns == 1:
-        return example_weights
-    if multi_label == "split":
-        share = np.full(targets.shape, 1.0 / columns, dtype=np.float32)
-    else:  # a set: of equal targets the first counts
-        earlier = np.tril(targets[:, :, np.newaxis] == targets[:, np.newaxis, :], -1).any(axis=2)
-        share = (~earlier).astype(np.float32)
-    if example_weights is not None:
-        if len(example_weights) != count:
-            raise ValueError(
-                f"example_weights must have an entry for each row of hidden, {count}, got {len(example_weights)}"
-            )
-        share *= example_weights[:, np.newaxis]
-    return share.ravel()
-
-
-def path_candidates(tree: Tree, targets: NDArray[np.int64]) -> _core.LayerCandidates:
-    """Return the inner nodes on the paths to the targets, with label 1 for turn 0."""
-    begins = tree.offsets[targets]
-    sizes = tree.offsets[targets + 1] - begins
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    entries = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], sizes)
-    return _core.LayerCandidates(
-        softmax=False,
-        shared_rows=np.empty(0, dtype=np.int32),
-        own_offsets=offsets,
-        own_rows=tree.points[entries].astype(np.int64),
-        own_labels=(1 - tree.codes[entries]).astype(np.float32),
-    )
+    def _objective(self, counts: Ids) -> _core.Objective:
+        model = self._model_for(len(counts)) or PathModel(HuffmanTree(counts))
+        return model.objective()

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from hogvec import _core
 from hogvec._loss import Loss
 from hogvec._progress import progress_bar
-from hogvec._system import available_cores, available_memory
+from hogvec._system import available_memory, number_of_threads
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import NegativeSampling, link_of
+from hogvec.losses import NegativeSampling
 from hogvec.models import CBOW, Architecture, FastText, SkipGram
 from hogvec.optimizers import SGD, Optimizer
 from hogvec.subword_vectors import SubwordVectors
@@ -34,7 +34,6 @@ LOSS_FRACTION = 1 / 16
 """The share of groups whose loss is measured: every 16th, counted from the first of each chunk of the corpus."""
 
 ROW_ALIGNMENT = 16
-MOST_THREADS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,9 +190,7 @@ class Trainer:
         if isinstance(architecture, FastText):
             architecture._check_loss(self.loss)
         self.optimizer: Optimizer = optimizer if optimizer is not None else SGD()
-        self.threads = (
-            available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
-        )
+        self.threads = number_of_threads(threads)
         self.seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
         self.history: list[EpochReport] = []
         self._tables: _core.Tables | None = None
@@ -408,7 +405,7 @@ class Trainer:
         rate = self.learning_rate if learning_rate is None else check_float("learning_rate", learning_rate, minimum=0.0)
         with self._one_call():
             try:
-                link, scale = link_of(self.loss)
+                link, scale = self.loss._link
                 return self._made_tables().train_batch(
                     **batch._arrays(), link=link, score_scale=scale, learning_rate=rate
                 )

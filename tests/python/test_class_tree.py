@@ -160,6 +160,6 @@ def test_examples_in_blocks_have_the_likelihood_of_single_ones(monkeypatch: pyte
     targets = random.integers(30, size=50)
     expected = [loss.log_likelihood(hidden[b : b + 1], targets[b : b + 1], weights)[0] for b in range(50)]
     for most in (1, 20, 1 << 20):
-        monkeypatch.setattr("hogvec._class_softmax.MOST_MEMBERS", most)
+        monkeypatch.setattr("hogvec._hierarchical.MOST_MEMBERS", most)
         np.testing.assert_allclose(loss.log_likelihood(hidden, targets, weights), expected, rtol=1e-6)
     assert loss.log_likelihood(hidden[:0], [], weights).shape == (0,)

@@ -1,0 +1,76 @@
+"""Losses with one row of the weights for each output: what those share that differ only in candidates and in scores."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import numpy as np
+
+from hogvec import _core
+from hogvec._loss import Doubles, Floats, Gradients, Ids, Loss, TopK, layer_gradients
+
+__all__ = ["OutputLoss"]
+
+LEAST_SCORE = -1e37
+"""Scores below stand for a probability of zero, also as a share of the mean over an example's targets."""
+
+
+class OutputLoss(Loss):
+    """A loss that scores its candidates by their rows, and whose probabilities are made of the scores of all rows."""
+
+    _is_sigmoid = False
+    """Whether every output has a probability of its own."""
+
+    @abstractmethod
+    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        """Return what a mini-batch with targets (B, num_true) is scored against."""
+
+    def _model(self, weights: Floats, bias: Floats | None) -> _core.LayerModel:
+        """Return how scores are made."""
+        return _core.LayerModel(weights, bias)
+
+    def _log_offsets(self, num_outputs: int) -> Doubles | None:
+        """Return what is added to scores before they are normalised, (V,): nothing for scores that say it all."""
+        return None
+
+    def _num_outputs(self, weights: Floats, bias: Floats | None) -> int:
+        self._model(weights, bias)  # kinds, layouts and shapes
+        return len(weights)
+
+    def _gradients(
+        self,
+        hidden: Floats,
+        targets: Ids,
+        weights: Floats,
+        bias: Floats | None,
+        seed: int,
+        example_weights: Floats | None,
+        threads: int,
+    ) -> Gradients:
+        model = self._model(weights, bias)
+        _core.check_hidden(model, hidden)  # before a sampler learns from the batch
+        return layer_gradients(model, hidden, self._candidates(targets, len(weights), seed), example_weights, threads)
+
+    def _log_likelihood(
+        self, hidden: Floats, targets: Ids, weights: Floats, bias: Floats | None, threads: int
+    ) -> Doubles:
+        model, offsets = self._model(weights, bias), self._log_offsets(len(weights))
+        values = _core.output_log_likelihood(
+            model, hidden, targets.ravel(), targets.shape[1], offsets, self._is_sigmoid, threads
+        )
+        return probabilities(values)
+
+    def _top_k(self, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:
+        model, offsets = self._model(weights, bias), self._log_offsets(len(weights))
+        ids, values = _core.output_top_k(model, hidden, k, offsets, self._is_sigmoid, threads)
+        return TopK(ids=ids, log_probabilities=probabilities(values))
+
+    def _output_rows(self, num_outputs: int) -> int:
+        return num_outputs
+
+
+def probabilities(logs: Doubles) -> Doubles:
+    """Return logarithms of probabilities: minus infinity for none, and at most 0 whatever was rounded."""
+    logs[logs < LEAST_SCORE] = -math.inf
+    return np.minimum(logs, 0.0, out=logs)
