@@ -64,8 +64,8 @@ class NegativeSampling(OutputLoss):
     """
 
     negatives: int = 5
-    _: KW_ONLY
     power: float = 0.75
+    _: KW_ONLY
     sampler: Sampler | None = None
     multi_label: str = "split"
 
@@ -139,9 +139,9 @@ class NCE(OutputLoss):
     """
 
     negatives: int = 25
-    _: KW_ONLY
     sampler: Sampler | None = None
     log_z: float = 0.0
+    _: KW_ONLY
     remove_accidental_hits: bool = False
     multi_label: str = "split"
 
@@ -267,8 +267,8 @@ class SampledSoftmax(SoftmaxOfOutputs):
     """
 
     num_sampled: int | None = 64
-    _: KW_ONLY
     sampler: Sampler | None = None
+    _: KW_ONLY
     unique: bool = True
     positive: str = "tf"
     temperature: float = 1.0
@@ -467,8 +467,8 @@ class HierarchicalSoftmax(Loss):
     array([0.25])
     """
 
-    _: KW_ONLY
     tree: Tree | ClassTree | None = None
+    _: KW_ONLY
     multi_label: str = "split"
 
     def __post_init__(self) -> None:

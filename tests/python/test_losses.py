@@ -9,7 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hogvec import SGD, Corpus, HierarchicalSoftmax, NegativeSampling, SkipGram, Trainer, _core
+from hogvec import (
+    NCE,
+    SGD,
+    BalancedTree,
+    Corpus,
+    HierarchicalSoftmax,
+    NegativeSampling,
+    OneVsAll,
+    SampledSoftmax,
+    SkipGram,
+    Softmax,
+    Trainer,
+    UniformSampler,
+    _core,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +81,24 @@ def test_losses_are_values() -> None:
     assert HierarchicalSoftmax() == HierarchicalSoftmax()
     with pytest.raises(dataclasses.FrozenInstanceError):
         NegativeSampling().negatives = 3  # type: ignore[misc]
-    with pytest.raises(TypeError):
-        NegativeSampling(5, 0.75)  # type: ignore[misc]
+
+
+def test_the_first_parameters_are_positional_and_the_others_are_not() -> None:
+    sampler, tree = UniformSampler(9), BalancedTree(9)
+    assert NegativeSampling(3, 0.5) == NegativeSampling(negatives=3, power=0.5)
+    assert NCE(3, sampler, 2.0) == NCE(negatives=3, sampler=sampler, log_z=2.0)
+    assert SampledSoftmax(3, sampler) == SampledSoftmax(num_sampled=3, sampler=sampler)
+    assert HierarchicalSoftmax(tree) == HierarchicalSoftmax(tree=tree)
+    for loss, *positional in (
+        (NegativeSampling, 3, 0.5, sampler),
+        (NCE, 3, sampler, 2.0, True),
+        (SampledSoftmax, 3, sampler, True),
+        (HierarchicalSoftmax, tree, "split"),
+        (Softmax, 0.5),
+        (OneVsAll, True),
+    ):
+        with pytest.raises(TypeError, match="positional argument"):
+            loss(*positional)
 
 
 @pytest.mark.parametrize("power", [-1e6, -1.0, 0.0, 0.75, 1.0, 1e6])
