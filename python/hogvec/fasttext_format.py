@@ -290,7 +290,10 @@ class _Reader:
         norm_codes = norm_centroids = None
         if has_norms:
             norm_codes = self._values(shape[0], "u1")
-            norm_centroids = self._quantizer(1, 1)[1]
+            begin = self.position
+            norm_dsub, norm_centroids = self._quantizer(1, 1)
+            if norm_dsub != 1:
+                raise ValueError(f"quantizer of norms at byte {begin} must have 1 value in a part, got {norm_dsub}")
         return QuantizedMatrix(
             codes=codes, centroids=centroids, dsub=dsub, norm_codes=norm_codes, norm_centroids=norm_centroids
         )

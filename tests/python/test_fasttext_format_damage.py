@@ -184,6 +184,7 @@ def test_errors_in_quantized_matrices_say_what_was_expected(tmp_path):
     content = file_bytes(small_model("norms"))
     table = content.index(struct.pack("<??qqi", True, True, 9, 3, 18))
     quantizer = table + 22 + 18
+    norms = quantizer + 16 + 256 * 3 * 4 + 9
     for place, form, value, message in (
         (table + 1, "<b", 2, "mark of quantized norms must be 0 or 1, got 2"),
         (table + 18, "<i", 17, "number of codes must be 9 rows times 1 to 3 parts, got 17"),
@@ -192,6 +193,7 @@ def test_errors_in_quantized_matrices_say_what_was_expected(tmp_path):
         (quantizer + 8, "<i", 0, r"got dim, parts, values in a part and in the last one of \(3, 2, 0, 1\)"),
         (quantizer + 12, "<i", 2, r"\(3, 2, 2, 2\)"),
         (quantizer + 16, "<f", np.nan, "centroid value 0, at byte .*, must be finite, got nan"),
+        (norms + 8, "<i", 2, f"quantizer of norms at byte {norms} must have 1 value in a part, got 2"),
     ):
         damaged = bytearray(content)
         struct.pack_into(form, damaged, place, value)
