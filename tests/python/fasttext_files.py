@@ -61,7 +61,7 @@ def random_table(rng, rows, dim):
 def file_bytes(model, version=12):
     """The file of a model: version 12, 11, or 0 for the files from before there were versions."""
     a = model.arguments
-    out = struct.pack("<ii", 793712314, version) if version else b""
+    out = bytearray(struct.pack("<ii", 793712314, version) if version else b"")
     out += struct.pack(
         "<iiiiiiiiiiiid", a.dim, a.window, a.epochs, a.min_count, a.negatives, a.word_ngrams,
         LOSSES.index(a.loss) + 1, MODELS.index(a.model) + 1, a.buckets, a.min_n, a.max_n, a.lr_update_rate,
@@ -78,7 +78,7 @@ def file_bytes(model, version=12):
     marks = (isinstance(model.input_table, QuantizedMatrix), model.quantize_output)
     for table, mark in zip((model.input_table, model.output_table), marks, strict=True):
         out += (struct.pack("<?", mark) if version else b"") + table_bytes(table)
-    return out
+    return bytes(out)
 
 
 def table_bytes(table):

@@ -24,6 +24,7 @@ from hogvec.corpus import Corpus
 from hogvec.vocabulary import Vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rewritten_files import rewrite
 
 TEXTS = st.lists(
     st.sampled_from(
@@ -523,7 +524,7 @@ def corpus_path(tmp_path):
 def test_every_truncation_of_a_corpus_file_is_a_value_error(corpus_path):
     data = corpus_path.read_bytes()
     for size in [0, 1, 7, 8, 9, 500, 1023, 1024, 1030, *range(1025, len(data), 7), len(data) - 1]:
-        corpus_path.write_bytes(data[:size])
+        rewrite(corpus_path, data[:size])
         with pytest.raises(ValueError, match="must be a whole corpus file"):
             Corpus.load(corpus_path)
     corpus_path.write_bytes(data + b"x")

@@ -57,7 +57,7 @@ WORDS = st.lists(st.binary(max_size=5).map(lambda word: word.replace(b"\0", b"x"
 
 
 @given(words=WORDS, data=st.data())
-@settings(max_examples=200)
+@settings(max_examples=100)  # each is flushed to the disk
 def test_everything_a_model_holds_survives_a_round_trip(tmp_path_factory, words, data):
     seed = data.draw(st.integers(0, 99))
     rng = np.random.default_rng(seed)

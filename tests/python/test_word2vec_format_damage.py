@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.vocabulary import Vocabulary
+from rewritten_files import rewrite
 
 FORMATS = [pytest.param(False, id="text"), pytest.param(True, id="binary")]
 
@@ -114,7 +115,7 @@ def small_files():
 
 
 def try_to_load(path, v, content):
-    path.write_bytes(content)
+    rewrite(path, content)
     for binary in (None, False, True):
         try:
             loaded = KeyedVectors.load_word2vec_format(path, binary=binary)
