@@ -12,6 +12,7 @@ from hogvec import (
     NCE,
     BalancedTree,
     ClassTree,
+    Corpus,
     HardOf,
     HierarchicalSoftmax,
     HuffmanTree,
@@ -28,7 +29,16 @@ from hogvec import (
 )
 from hogvec.reference_losses import OutputGradients, log_probabilities, output_gradients
 
-__all__ = ["ALL_LOSSES", "Buffers", "assert_close", "dense", "expected_gradients", "make_buffers", "rows_of"]
+__all__ = [
+    "ALL_LOSSES",
+    "Buffers",
+    "assert_close",
+    "dense",
+    "expected_gradients",
+    "make_buffers",
+    "planted_pairs",
+    "rows_of",
+]
 
 Make = Callable[[int, int], Any]
 
@@ -196,3 +206,17 @@ def assert_close(
     assert found.shape == expected.shape, what
     largest = np.abs(expected).max(initial=floor)
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest, err_msg=what)
+
+
+def planted_pairs(words: int, pairs: int) -> tuple[Corpus, np.ndarray]:
+    """Return pairs of words drawn from a joint distribution, and the probability of each word beside each."""
+    random = np.random.default_rng(11)
+    joint = random.gamma(0.5, size=(words, words)) + 0.05
+    joint += joint.T
+    drawn = random.choice(words * words, size=pairs, p=(joint / joint.sum()).ravel())
+    ids = np.stack(np.divmod(drawn, words), axis=1).astype(np.int32)
+    counts = np.zeros((words, words))
+    np.add.at(counts, (ids[:, 0], ids[:, 1]), 1)
+    counts += counts.T  # either word is the other's context
+    corpus = Corpus.from_ids(ids.ravel(), np.arange(0, 2 * pairs + 1, 2), num_ids=words)
+    return corpus, counts / counts.sum(axis=1, keepdims=True)

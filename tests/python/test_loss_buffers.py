@@ -18,7 +18,6 @@ from hogvec import (
     NCE,
     SGD,
     AdaGrad,
-    Adam,
     HardOf,
     HierarchicalSoftmax,
     HuffmanTree,
@@ -28,14 +27,13 @@ from hogvec import (
     Momentum,
     NegativeSampling,
     OneVsAll,
-    RMSProp,
     SampledSoftmax,
     Softmax,
     UniformSampler,
     UnigramSampler,
 )
-from hogvec.reference import optimize
 from loss_cases import ALL_LOSSES, Buffers, assert_close, dense, expected_gradients, make_buffers, zipf
+from optimizer_cases import OPTIMIZERS, WITH_STATE, Reference
 
 DIMS = [1, 15, 16, 17, 31, 33, 64, 100, 128, 300]
 BATCHES = [1, 2, 13, 14, 15, 33, 130]
@@ -289,16 +287,6 @@ def test_a_draw_of_all_ids_is_the_full_softmax() -> None:
 
 # Steps.
 
-OPTIMIZERS = [
-    SGD(learning_rate=0.1),
-    Momentum(learning_rate=0.05),
-    Momentum(learning_rate=0.05, momentum=0.8, average=True),
-    RMSProp(learning_rate=0.01, decay=0.9),
-    AdaGrad(learning_rate=0.1),
-    AdaGrad(learning_rate=0.1, per_row=True),
-    Adam(learning_rate=0.02),
-    Adam(learning_rate=0.02, beta1=0.7, beta2=0.9, untouched="decayed"),
-]
 STEPPED = [
     "negative sampling",
     "nce",
@@ -314,24 +302,6 @@ STEPPED = [
 ]
 
 
-class Rows:
-    """A table whose touched rows follow `reference.optimize`, each with a state of its own."""
-
-    def __init__(self, table: np.ndarray, optimizer: Any) -> None:
-        self.table = table.astype(np.float64).reshape(len(table), -1)
-        self.optimizer = optimizer
-        self.states: list[dict[str, Any]] = [{} for _ in table]
-
-    def step(self, rows: np.ndarray, gradients: np.ndarray) -> None:
-        total = np.zeros_like(self.table)
-        total[rows] = gradients.reshape(len(rows), -1)
-        for row, state in enumerate(self.states):
-            if row in rows:
-                self.table[row] += optimize(self.optimizer, state, total[row], self.optimizer.learning_rate)
-            elif getattr(self.optimizer, "untouched", "lazy") == "decayed":
-                optimize(self.optimizer, state, total[row], self.optimizer.learning_rate)
-
-
 @pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("name", STEPPED)
@@ -342,8 +312,8 @@ def test_a_step_applies_the_optimizer_to_the_gradients(name: str, optimizer: Any
     weights, biases = first.weights, first.bias
     began = weights.copy()
     state = optimizer if isinstance(optimizer, SGD) else optimizer.start(weights, biases)
-    expected = Rows(weights, optimizer)
-    expected_bias = None if biases is None else Rows(biases, optimizer)
+    expected = Reference(weights, optimizer)
+    expected_bias = None if biases is None else Reference(biases, optimizer)
     for turn in range(4):
         given = make_buffers(loss, v, dim, batch, num_true=(None, 2)[turn % 2], bias=bias, weighted=True, seed=turn)
         # The gradients at the very rows that the step finds, so that only the rule is compared.
@@ -362,10 +332,10 @@ def test_a_step_applies_the_optimizer_to_the_gradients(name: str, optimizer: Any
         )
         np.testing.assert_allclose(found.loss, gradients.loss, rtol=1e-6)
         assert_close(found.hidden_gradient, gradients.hidden_gradient, "hidden gradient")
-        expected.step(gradients.rows, gradients.row_gradient)
+        expected.step(gradients.rows, gradients.row_gradient, optimizer.learning_rate)
         if expected_bias is not None:
             assert gradients.bias_gradient is not None
-            expected_bias.step(gradients.rows, gradients.bias_gradient)
+            expected_bias.step(gradients.rows, gradients.bias_gradient, optimizer.learning_rate)
             # Rounded to float32 at every step: 2^-24 of numbers up to some units, a few times.
             np.testing.assert_allclose(biases, expected_bias.table[:, 0], rtol=0, atol=2e-6)
         np.testing.assert_allclose(weights, expected.table, rtol=0, atol=2e-6)
@@ -406,7 +376,7 @@ def test_the_learning_rate_of_a_call_goes_before_that_of_the_optimizer() -> None
     assert not np.array_equal(steps[0], buffers.weights)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:], ids=repr)
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
 def test_the_state_of_an_optimizer_is_live_arrays(optimizer: Any) -> None:
     buffers = make_buffers(Softmax(), 12, 5, 6)
     state = optimizer.start(buffers.weights, buffers.bias)
@@ -421,7 +391,7 @@ def test_the_state_of_an_optimizer_is_live_arrays(optimizer: Any) -> None:
         assert np.array_equal(array, before[name]) == unused, name
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS[1:], ids=repr)
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
 def test_rows_and_state_put_back_make_the_same_step_again(optimizer: Any) -> None:
     buffers = make_buffers(Softmax(), 12, 5, 6)
     state = optimizer.start(buffers.weights, buffers.bias)
@@ -444,9 +414,9 @@ def test_rows_that_repeat_among_targets_get_the_sum_of_their_gradients() -> None
         weights = np.zeros((4, 2), np.float32)
         state = optimizer if isinstance(optimizer, SGD) else optimizer.start(weights, None)
         OneVsAll().step(hidden, [1, 1, 1], weights, None, state)
-        expected = Rows(np.zeros((4, 2)), optimizer)
+        expected = Reference(np.zeros((4, 2)), optimizer)
         total = np.array([[1.5, 1.5]])  # of sigmoid(0) = 1/2 of every example
-        expected.step(np.arange(4), np.concatenate([total, -total, total, total]))
+        expected.step(np.arange(4), np.concatenate([total, -total, total, total]), optimizer.learning_rate)
         np.testing.assert_allclose(weights, expected.table, rtol=1e-6)
 
 

@@ -22,23 +22,14 @@ from hogvec import (
     UnigramSampler,
 )
 from hogvec.reference import group_gradients, group_loss
+from loss_cases import planted_pairs
 
 WORDS = 12
 
 
 @pytest.fixture(scope="module")
 def planted() -> tuple[Corpus, Any]:
-    """Return 60,000 pairs of a joint distribution, and the probability of each word beside each."""
-    random = np.random.default_rng(11)
-    joint = random.gamma(0.5, size=(WORDS, WORDS)) + 0.05
-    joint += joint.T
-    pairs = random.choice(WORDS * WORDS, size=60_000, p=(joint / joint.sum()).ravel())
-    ids = np.stack(np.divmod(pairs, WORDS), axis=1).astype(np.int32)
-    counts = np.zeros((WORDS, WORDS))
-    np.add.at(counts, (ids[:, 0], ids[:, 1]), 1)
-    counts += counts.T  # either word is the other's context
-    corpus = Corpus.from_ids(ids.ravel(), np.arange(0, 120_001, 2), num_ids=WORDS)
-    return corpus, counts / counts.sum(axis=1, keepdims=True)
+    return planted_pairs(WORDS, 60_000)
 
 
 def scores_of(loss: Any, corpus: Corpus) -> Any:

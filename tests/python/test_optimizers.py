@@ -23,119 +23,12 @@ from hogvec import (
     Trainer,
     info,
 )
-from hogvec.reference import encode, group_gradients, optimize
-
-OPTIMIZERS = [
-    Momentum(learning_rate=0.05),
-    Momentum(learning_rate=0.05, momentum=0.8, average=True),
-    RMSProp(learning_rate=0.01, decay=0.9),
-    AdaGrad(learning_rate=0.1),
-    AdaGrad(learning_rate=0.1, per_row=True),
-    Adam(learning_rate=0.02),
-    Adam(learning_rate=0.02, beta1=0.7, beta2=0.9, untouched="decayed"),
-]
-ROWS, DIM = 9, 19
-
-
-class Reference:
-    """A table trained row by row in double precision."""
-
-    def __init__(self, table: Any, optimizer: Any) -> None:
-        self.table = table.astype(np.float64)
-        self.optimizer = optimizer
-        self.states: list[dict[str, Any]] = [{} for _ in table]
-
-    def step(self, rows: Any, gradients: Any, rate: float) -> None:
-        """Change every row named by the sum of its gradients."""
-        total = np.zeros_like(self.table)
-        np.add.at(total, rows, gradients)
-        touched = set(int(row) for row in rows)
-        for row, state in enumerate(self.states):
-            if row in touched:
-                self.table[row] += optimize(self.optimizer, state, total[row], rate)
-            elif getattr(self.optimizer, "untouched", "lazy") == "decayed":
-                optimize(self.optimizer, state, total[row], rate)  # the averages decay, the row stays
-
-
-def random_batch(random: Any, *, bags: bool, own: bool, groups: int) -> Batch:
-    hidden = random.integers(1, 5, groups)
-    candidates = random.integers(0 if own else 1, 18, groups)
-    total = int(hidden.sum())
-    sizes = random.integers(1, 5, total) if bags else np.ones(total, int)
-    rows = []
-    for n in hidden if not bags else []:
-        rows.append(random.permutation(ROWS)[:n])
-    options: dict[str, Any] = {}
-    if bags:
-        options |= {
-            "bag_offsets": np.r_[0, sizes.cumsum()],
-            "bag_weights": random.uniform(0.5, 1.5, sizes.sum()),
-            "forward_scale": random.uniform(0.5, 1.5, total),
-            "backward_scale": random.uniform(0.5, 1.5, total),
-            "weight": random.uniform(0.5, 1.5, total),
-        }
-    if own:
-        own_sizes = random.integers(0, 4, total)
-        options |= {
-            "own_offsets": np.r_[0, own_sizes.cumsum()],
-            "own_rows": random.integers(ROWS, size=own_sizes.sum()),
-            "own_labels": random.integers(2, size=own_sizes.sum()),
-        }
-    return Batch(
-        bag_rows=random.integers(ROWS, size=sizes.sum()) if bags else np.concatenate(rows),
-        group_offsets=np.r_[0, hidden.cumsum()],
-        shared_offsets=np.r_[0, candidates.cumsum()],
-        shared_rows=random.integers(ROWS, size=candidates.sum()),
-        shared_labels=random.integers(2, size=candidates.sum()),
-        **options,
-    )
-
-
-def train_reference(batch: Batch, inputs: Reference, outputs: Reference, rate: float, **scoring: Any) -> None:
-    """Train group by group: all gradients first, then each row once."""
-    for g in range(len(batch.group_offsets) - 1):
-        members = range(batch.group_offsets[g], batch.group_offsets[g + 1])
-        shared = slice(batch.shared_offsets[g], batch.shared_offsets[g + 1])
-        entries, hidden = [], []
-        for h in members:
-            entry = slice(h, h + 1) if batch.bag_offsets is None else slice(*batch.bag_offsets[h : h + 2])
-            weights = np.ones(entry.stop - entry.start) if batch.bag_weights is None else batch.bag_weights[entry]
-            scale = 1.0 if batch.forward_scale is None else float(batch.forward_scale[h])
-            entries.append((batch.bag_rows[entry].astype(int), weights.astype(float)))
-            hidden.append(encode(inputs.table, entries[-1][0], weights=entries[-1][1], scale=scale))
-        rows = [batch.shared_rows[shared].astype(int)]
-        labels = [batch.shared_labels[shared].astype(float)]
-        sample_weights = np.ones(len(members)) if batch.weight is None else batch.weight[list(members)].astype(float)
-        weights = [np.ones((len(members), len(rows[0])))]
-        if batch.own_offsets is not None:
-            for b, h in enumerate(members):
-                own = slice(*batch.own_offsets[h : h + 2])
-                rows.append(batch.own_rows[own].astype(int))
-                labels.append(batch.own_labels[own].astype(float))
-                mine = np.zeros((len(members), own.stop - own.start))
-                mine[b] = 1
-                weights.append(mine)
-        all_rows, all_labels, all_weights = (
-            np.concatenate(rows),
-            np.concatenate(labels),
-            np.concatenate(weights, axis=1),
-        )
-        if scoring:  # a softmax is linear in the labels, not in the weights of candidates
-            all_labels = all_labels * sample_weights[:, None]
-        else:
-            all_weights *= sample_weights[:, None]
-        gradients = group_gradients(np.array(hidden), outputs.table[all_rows], all_labels, all_weights, **scoring)
-        outputs.step(all_rows, gradients.rows, rate)
-        steps = []
-        for b, h in enumerate(members):
-            scale = 1.0 if batch.backward_scale is None else float(batch.backward_scale[h])
-            steps.append(np.outer(scale * entries[b][1], gradients.hidden[b]))
-        inputs.step(np.concatenate([rows for rows, _ in entries]), np.concatenate(steps), rate)
+from optimizer_cases import DIM, OPTIMIZERS, ROWS, WITH_STATE, Reference, random_batch, train_reference
 
 
 @pytest.mark.parametrize("instruction_set", info()["available_instruction_sets"])
 @pytest.mark.parametrize(("bags", "own"), [(False, False), (True, False), (True, True)])
-@pytest.mark.parametrize("optimizer", [SGD(learning_rate=0.1), *OPTIMIZERS], ids=repr)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_batches_are_trained_by_the_rule(optimizer: Any, bags: bool, own: bool, instruction_set: str) -> None:
     random = np.random.default_rng(5)
     trainer = Trainer(SkipGram(dim=DIM), optimizer=optimizer)
@@ -166,7 +59,7 @@ def test_batches_are_trained_by_the_rule(optimizer: Any, bags: bool, own: bool, 
 def test_a_rate_of_zero_measures_and_changes_nothing() -> None:
     random = np.random.default_rng(1)
     batch = random_batch(random, bags=True, own=True, groups=3)
-    for optimizer in OPTIMIZERS:
+    for optimizer in WITH_STATE:
         trainer = Trainer(SkipGram(dim=DIM), optimizer=optimizer)
         trainer.initialize(input_rows=ROWS, output_rows=ROWS)
         trainer.output_table[:] = random.normal(size=(ROWS, DIM))
@@ -179,7 +72,7 @@ def test_a_rate_of_zero_measures_and_changes_nothing() -> None:
 
 @pytest.mark.parametrize("loss", [NegativeSampling(), HierarchicalSoftmax()], ids=repr)
 @pytest.mark.parametrize("architecture", [SkipGram, CBOW])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
 def test_every_optimizer_trains_every_model(optimizer: Any, architecture: Any, loss: Any) -> None:
     random = np.random.default_rng(3)
     topics = random.integers(4, size=3000)
@@ -224,7 +117,7 @@ def test_the_state_is_live_and_of_the_tables_shape() -> None:
 
 def test_one_thread_gives_the_same_bits_twice() -> None:
     corpus = Corpus.from_ids(np.random.default_rng(1).integers(50, size=20_000, dtype=np.int32), [0, 20_000])
-    for optimizer in OPTIMIZERS:
+    for optimizer in WITH_STATE:
         runs = []
         for _ in range(2):
             trainer = Trainer(SkipGram(dim=8, subsample=0), optimizer=optimizer, threads=1)

@@ -29,7 +29,8 @@ from hogvec import (
     _core,
 )
 from hogvec.reference import class_log_probabilities, group_gradients, group_loss, sigmoid
-from test_optimizers import DIM, OPTIMIZERS, ROWS, Reference, random_batch, train_reference
+from loss_cases import planted_pairs
+from optimizer_cases import DIM, OPTIMIZERS, ROWS, WITH_STATE, Reference, random_batch, train_reference
 
 WORDS = 12
 CLASSES = ClassTree(classes=np.arange(WORDS) % 4)
@@ -48,17 +49,7 @@ SOFTMAX_LOSSES = [
 
 @pytest.fixture(scope="module")
 def planted() -> tuple[Corpus, Any]:
-    """Return 30,000 pairs of a joint distribution, and the probability of each word beside each."""
-    random = np.random.default_rng(11)
-    joint = random.gamma(0.5, size=(WORDS, WORDS)) + 0.05
-    joint += joint.T
-    pairs = random.choice(WORDS * WORDS, size=30_000, p=(joint / joint.sum()).ravel())
-    ids = np.stack(np.divmod(pairs, WORDS), axis=1).astype(np.int32)
-    counts = np.zeros((WORDS, WORDS))
-    np.add.at(counts, (ids[:, 0], ids[:, 1]), 1)
-    counts += counts.T  # either word is the other's context
-    corpus = Corpus.from_ids(ids.ravel(), np.arange(0, 60_001, 2), num_ids=WORDS)
-    return corpus, counts / counts.sum(axis=1, keepdims=True)
+    return planted_pairs(WORDS, 30_000)
 
 
 def train(loss: Any, corpus: Corpus, *, epochs: int = 12, architecture: Any = None) -> Trainer:
@@ -136,7 +127,7 @@ def test_one_thread_gives_the_same_bits_twice_and_two_threads_train(loss: Any, p
 
 
 @pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("optimizer", [SGD(learning_rate=0.1), *OPTIMIZERS], ids=repr)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_every_optimizer_trains_batches_by_its_rule_with_the_softmax_link(optimizer: Any, own: bool) -> None:
     random = np.random.default_rng(5)
     trainer = Trainer(SkipGram(dim=DIM), Softmax(temperature=0.8), optimizer)
@@ -154,7 +145,7 @@ def test_every_optimizer_trains_batches_by_its_rule_with_the_softmax_link(optimi
 
 
 @pytest.mark.parametrize("loss", [Softmax(), SampledSoftmax(5), HierarchicalSoftmax(tree=ClassTree(np.ones(20, int)))])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
 def test_every_optimizer_trains_softmax_losses(optimizer: Any, loss: Any) -> None:
     random = np.random.default_rng(3)
     topics = random.integers(4, size=1500)
