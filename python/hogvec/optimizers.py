@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hogvec import _core
+from hogvec._optimizer_state import OptimizerState
 from hogvec._validate import check_choice, check_float
-
-if TYPE_CHECKING:
-    from hogvec._loss import Gradients
 
 __all__ = ["SGD", "AdaGrad", "Adam", "Momentum", "Optimizer", "OptimizerState", "RMSProp", "Schedule"]
 
@@ -108,96 +105,9 @@ class Optimizer(ABC):
     def _state_names(self) -> dict[str, str]:
         """Return the names of what it keeps, by the core's."""
 
-
-class OptimizerState:
-    """What an optimizer keeps between the steps on a pair of arrays. Made by `Optimizer.start`.
-
-    Attributes
-    ----------
-    optimizer : Optimizer
-    learning_rate : float or None
-        Of the next step; may be changed. None if the optimizer has none: the step must be given one then.
-    num_steps : int
-        Taken so far.
-    arrays : dict of str to ndarray
-        Averages, sums and counts by names such as "weights_velocity" and "bias_velocity": live and writable, of the
-        shape of the array they are kept for, or one number for each row. "weights_steps" counts the updates of each
-        row (uint32).
-    """
-
-    def __init__(
-        self, optimizer: Optimizer, weights: NDArray[np.float32], bias: NDArray[np.float32] | None = None
-    ) -> None:
-        self.optimizer = optimizer
-        self.learning_rate: float | None = optimizer.learning_rate
-        self.num_steps = 0
-        self._shapes = {"weights": np.shape(weights)}
-        if bias is not None:
-            self._shapes["bias"] = np.shape(bias)
-        for (name, shape), axes in zip(self._shapes.items(), (2, 1), strict=False):
-            if len(shape) != axes:
-                raise ValueError(f"{name} must have {axes} ax{'e' if axes == 2 else 'i'}s, got shape {shape}")
-        one_sum = isinstance(optimizer, AdaGrad) and optimizer.per_row
-        self._kinds: dict[str, tuple[tuple[int, ...], type]] = {}
-        for name, shape in self._shapes.items():
-            for part, kept in optimizer._state_names().items():
-                per_row = part == "steps" or (part == "second" and one_sum)
-                kind = np.uint32 if part == "steps" else np.float32
-                self._kinds[f"{name}_{kept}"] = (shape[:1] if per_row else shape), kind
-        self.arrays: dict[str, NDArray[Any]] = {
-            name: np.zeros(shape, dtype=kind) for name, (shape, kind) in self._kinds.items()
-        }
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(f"{name} {shape}" for name, shape in self._shapes.items())
-        return f"<state of {self.optimizer!r} for {shapes} after {self.num_steps} steps>"
-
-    def check(self, weights: NDArray[np.float32], bias: NDArray[np.float32] | None) -> None:
-        """Raise ValueError unless weights and bias have the shapes of the state, and the state its arrays."""
-        got = {"weights": np.shape(weights)} | ({} if bias is None else {"bias": np.shape(bias)})
-        if got != self._shapes:
-            raise ValueError(f"the optimizer's state must be for arrays of these shapes, {got}, got {self._shapes}")
-        for name, (shape, kind) in self._kinds.items():
-            array: Any = self.arrays.get(name)
-            if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != kind:
-                what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
-                raise ValueError(f"arrays[{name!r}] must be {kind.__name__} of shape {shape}, got {what:.80}")
-            if not (array.flags.c_contiguous and array.flags.writeable):
-                raise ValueError(f"arrays[{name!r}] must be contiguous and writable, got an array that is not")
-
-    def _apply(
-        self,
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
-        gradients: Gradients,
-        learning_rate: float,
-        threads: int,
-    ) -> None:
-        """Take a step; the arrays are checked."""
-        names = self.optimizer._state_names()
-        settings = self.optimizer._settings()
-        self.num_steps += 1
-        for name, values, gradient in (
-            ("weights", weights, gradients.row_gradient),
-            ("bias", bias, gradients.bias_gradient),
-        ):
-            if values is None or gradient is None:
-                continue
-            first, second, steps = (
-                self.arrays[f"{name}_{names[part]}"] if part in names else None for part in ("first", "second", "steps")
-            )
-            _core.apply_gradients(
-                values,
-                gradients.rows,
-                gradient,
-                settings,
-                first,
-                second,
-                steps,
-                learning_rate=learning_rate,
-                step=self.num_steps % 2**32,
-                threads=threads,
-            )
+    def _one_for_a_row(self) -> tuple[str, ...]:
+        """Return the core's names of what it keeps as one number for a row."""
+        return ("steps",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -393,6 +303,9 @@ class AdaGrad(Optimizer):
 
     def _state_names(self) -> dict[str, str]:
         return {"second": "sum_of_squares"}
+
+    def _one_for_a_row(self) -> tuple[str, ...]:
+        return ("steps", "second") if self.per_row else ("steps",)
 
 
 @dataclass(frozen=True, kw_only=True)
