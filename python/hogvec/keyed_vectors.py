@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hogvec._cosine import UnitRows, nearest, unit
-from hogvec._safetensors import read_safetensors, write_safetensors
+from hogvec._safetensors import write_safetensors
 from hogvec._validate import check_int
+from hogvec._vectors_file import read_vectors_file, word_tensors, words_of
 from hogvec.evaluate import AnalogyReport, SimilarityReport, evaluate_analogies, evaluate_similarity
 from hogvec.vocabulary import Vocabulary
 from hogvec.word2vec_format import read_word2vec_format, write_word2vec_format
@@ -20,12 +21,6 @@ __all__ = ["KeyedVectors", "Neighbor"]
 
 _SCORES = 1 << 24  # float32 similarities held at once: 64 MB
 _FORMAT = {"format": "hogvec.KeyedVectors", "version": "1"}
-_TENSORS = {
-    "vectors": ("float32", 2),
-    "word_letters": ("uint8", 1),
-    "word_offsets": ("int64", 1),
-    "word_counts": ("int64", 1),
-}
 
 
 class Neighbor(NamedTuple):
@@ -379,32 +374,3 @@ class KeyedVectors:
             that comes twice or is not UTF-8. Nothing is allocated for rows that the file cannot hold.
         """
         return cls(*read_word2vec_format(path, binary=binary, errors=errors, limit=limit))
-
-
-def word_tensors(vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
-    """Return the tensors that hold the words in a file."""
-    letters, offsets = vocabulary.to_bytes_arrays()
-    return {"word_letters": letters, "word_offsets": offsets, "word_counts": vocabulary.counts}
-
-
-def words_of(tensors: Mapping[str, NDArray[Any]]) -> Vocabulary:
-    """Return the vocabulary that `word_tensors` took apart; ValueError if it is damaged."""
-    return Vocabulary.from_bytes_arrays(*(tensors[f"word_{part}"] for part in ("letters", "offsets", "counts")))
-
-
-def read_vectors_file(
-    path: str | os.PathLike[str], expected: Mapping[str, str]
-) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Map a file of words and vectors; ValueError if it has not the format and version expected, or lacks a tensor."""
-    tensors, metadata = read_safetensors(path)
-    name = os.fspath(path)
-    if metadata.get("format") != expected["format"]:
-        kind = expected["format"].removeprefix("hogvec.")
-        raise ValueError(f"{name!r} must be a file of {kind}.save, got the format {metadata.get('format')!r}")
-    if metadata.get("version") != expected["version"]:
-        raise ValueError(f"{name!r} must have version {expected['version']}, got {metadata.get('version')!r}")
-    for tensor, (dtype, axes) in _TENSORS.items():
-        if tensor not in tensors or tensors[tensor].dtype != dtype or tensors[tensor].ndim != axes:
-            raise ValueError(f"{name!r} must have a tensor {tensor!r} of {dtype} with {axes} axes")
-    # A file of another program may have unaligned tensors: they are copied.
-    return {tensor: np.require(tensors[tensor], requirements="A") for tensor in _TENSORS}, metadata

@@ -13,7 +13,8 @@ from hogvec import _core
 from hogvec._cosine import unit
 from hogvec._safetensors import write_safetensors
 from hogvec._validate import check_int
-from hogvec.keyed_vectors import KeyedVectors, read_vectors_file, word_tensors, words_of
+from hogvec._vectors_file import read_vectors_file, word_tensors, words_of
+from hogvec.keyed_vectors import KeyedVectors
 from hogvec.vocabulary import Vocabulary
 
 __all__ = ["SubwordVectors", "check_subword_settings"]
