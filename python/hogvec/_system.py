@@ -33,7 +33,9 @@ def available_cores() -> int:
 
 def number_of_threads(threads: int | None) -> int:
     """Return `threads`, by default the cores that this process may use."""
-    return available_cores() if threads is None else check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
+    if threads is None:
+        return min(available_cores(), MOST_THREADS)
+    return check_int("threads", threads, minimum=1, maximum=MOST_THREADS)
 
 
 def available_memory() -> int | None:

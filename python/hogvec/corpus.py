@@ -1,4 +1,8 @@
-"""A corpus: sequences of ids, end to end in one array, made of text, of sequences of words or of ids."""
+"""A corpus: sequences of ids, end to end in one array, made of text, of sequences of words or of ids.
+
+One class with five ways to make it, each described in full, and so longer than others; how files are read and written
+is in `_text_files.py` and `_corpus_file.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from . import _core
 from ._corpus_file import begin_file, finish_file, read_file
 from ._files import replace_file
 from ._progress import progress_bar
-from ._system import available_cores, available_memory
+from ._system import available_memory, number_of_threads
 from ._text_files import ENCODING_ERRORS, PathOrPaths, check_paths, feed_files
 from ._validate import check_choice, check_int
 from .vocabulary import Vocabulary, check_limits
@@ -24,7 +28,6 @@ __all__ = ["Corpus"]
 
 _BLOCK_BYTES = 1 << 20  # that a thread is given at once: it stays in the second-level cache
 _MOST_BLOCK_BYTES = 1 << 26
-_MAX_THREADS = 1024
 
 
 class Corpus:
@@ -131,7 +134,7 @@ class Corpus:
         start = time.perf_counter()
         names = check_paths(paths)
         limits = _check_vocabulary_arguments(vocabulary, min_count, max_size, keep)
-        n_threads = _check_threads(threads)
+        n_threads = number_of_threads(threads)
         encoder = _make_encoder(vocabulary, encoding_errors, n_threads)
         feed_files(
             encoder,
@@ -279,7 +282,7 @@ class Corpus:
         start = time.perf_counter()
         names = check_paths(paths)
         limits = _check_vocabulary_arguments(vocabulary, min_count, max_size, keep)
-        n_threads = _check_threads(threads)
+        n_threads = number_of_threads(threads)
         options: dict[str, Any] = {
             "block_bytes": _block_bytes(n_threads),
             "encoding_errors": encoding_errors,
@@ -453,12 +456,6 @@ def _check_count_memory(rows: int) -> None:
 def _block_bytes(threads: int) -> int:
     """Return how much text is read at once."""
     return min(_BLOCK_BYTES * threads, _MOST_BLOCK_BYTES)
-
-
-def _check_threads(threads: int | None) -> int:
-    if threads is not None:
-        return check_int("threads", threads, minimum=1, maximum=_MAX_THREADS)
-    return min(available_cores(), _MAX_THREADS)
 
 
 def _check_integers(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

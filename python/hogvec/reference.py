@@ -1,6 +1,7 @@
 """The executable specification of training: what the kernels compute, in NumPy and double precision.
 
-Slow, short and meant to be read. Tests compare the kernels with these functions; nothing else calls them.
+Slow, short and meant to be read. Tests compare the kernels with these functions; nothing else calls them. All formulas
+are in one place, with the names of the arrays they are about: the file is longer than others for that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The executable specification of the losses over buffers: their values and gradients in NumPy and double precision.
 
 One example at a time, over its list of candidates. Tests compare `Loss.gradients` and its fellows with these functions;
-nothing else calls them. `hogvec.reference` has the groups and trees that trainers work with.
+besides, tensors of float64 in `hogvec.torch` go through them. `hogvec.reference` has the groups and trees that trainers
+work with. All losses stand side by side, each with its formula: the file is longer than others for that.
 """
 
 from __future__ import annotations

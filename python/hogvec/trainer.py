@@ -1,14 +1,15 @@
-"""The trainer: two tables, an architecture, a loss and an optimizer, run over a corpus or over batches of one's own."""
+"""The trainer: two tables, an architecture, a loss and an optimizer, run over a corpus or over batches of one's own.
+
+One class, whose methods share its tables and its rules about calls, and so a little longer than others.
+"""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from hogvec import _core
 from hogvec._loss import Loss
-from hogvec._progress import progress_bar
+from hogvec._progress import Callback, EpochReport, Progress, progress_bar, show_on
 from hogvec._system import available_memory, number_of_threads
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
@@ -34,104 +35,6 @@ LOSS_FRACTION = 1 / 16
 """The share of groups whose loss is measured: every 16th, counted from the first of each chunk of the corpus."""
 
 ROW_ALIGNMENT = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpochReport:
-    """What one epoch did.
-
-    Attributes
-    ----------
-    epoch : int
-        Its number since the tables were made, from 1.
-    loss : float
-        The mean loss per hidden vector over the measured groups (`LOSS_FRACTION` of them), each before its update, in
-        double precision.
-    learning_rate : float
-        That of the last update.
-    words : int
-        Tokens of the corpus that were passed.
-    trained_words : int
-        Of these, those that subsampling kept.
-    seconds : float
-        Wall time of the epoch.
-    completed : bool
-        False if the epoch was stopped before its end.
-    """
-
-    epoch: int
-    loss: float
-    learning_rate: float
-    words: int
-    trained_words: int
-    seconds: float
-    completed: bool
-
-    @property
-    def words_per_second(self) -> float:
-        """Tokens passed in a second."""
-        return self.words / self.seconds if self.seconds > 0 else math.inf
-
-
-class Progress:
-    """Where a run stands; callbacks receive it a few times a second and at the end of every epoch.
-
-    Attributes
-    ----------
-    epoch, epochs : int
-        The epoch of this run, from 1, and how many the run has.
-    words, total_words : int
-        Tokens passed in this epoch, and those of a whole epoch.
-    trained_words : int
-        Of the tokens passed, those that subsampling kept.
-    loss : float
-        Mean loss of this epoch so far; nan before the first measurement.
-    learning_rate : float
-    seconds : float
-        Since the run began.
-    words_per_second : float
-        Over the run so far.
-    epoch_finished : bool
-        True in the last call of an epoch.
-    """
-
-    def __init__(self, *, epochs: int, total_words: int, learning_rate: float) -> None:
-        self.epoch = 1
-        self.epochs = epochs
-        self.words = 0
-        self.total_words = total_words
-        self.trained_words = 0
-        self.loss = math.nan
-        self.learning_rate = learning_rate
-        self.seconds = 0.0
-        self.words_per_second = 0.0
-        self.epoch_finished = False
-        self.stopping = False
-
-    def stop(self) -> None:
-        """Ask the run to stop; it ends within a fraction of a second and leaves usable tables."""
-        self.stopping = True
-
-    def __repr__(self) -> str:
-        return (
-            f"<Progress: epoch {self.epoch} of {self.epochs}, {self.words:,} of {self.total_words:,} words, "
-            f"loss {self.loss:.4f}, learning rate {self.learning_rate:.6f}, {self.words_per_second:,.0f} words/s>"
-        )
-
-
-Callback = Callable[[Progress], object]
-
-
-def show_on(bar: Any) -> Callback:
-    """Return a callback that shows a run on a tqdm bar over its words."""
-
-    def show(progress: Progress) -> None:
-        done = (progress.epoch - 1) * progress.total_words + progress.words
-        bar.set_description(f"epoch {progress.epoch}/{progress.epochs}", refresh=False)
-        bar.set_postfix_str(f"loss {progress.loss:.4f}, lr {progress.learning_rate:.5f}", refresh=False)
-        bar.update(done - bar.n)
-
-    return show
 
 
 class Trainer:
