@@ -8,9 +8,14 @@ from abc import abstractmethod
 import numpy as np
 
 from hogvec import _core
-from hogvec._loss import Doubles, Floats, Gradients, Ids, Loss, TopK, layer_gradients
+from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, TopK, layer_gradients
+from hogvec._sampler import check_bool
+from hogvec._validate import check_choice, check_float
 
-__all__ = ["OutputLoss"]
+__all__ = ["MULTI_LABEL", "OutputLoss", "SoftmaxOfOutputs"]
+
+MULTI_LABEL = ("split", "independent")
+"""What becomes of an example's targets if it has several."""
 
 LEAST_SCORE = -1e37
 """Scores below stand for a probability of zero, also as a share of the mean over an example's targets."""
@@ -68,6 +73,34 @@ class OutputLoss(Loss):
 
     def _output_rows(self, num_outputs: int) -> int:
         return num_outputs
+
+
+class SoftmaxOfOutputs(OutputLoss):
+    """What `SampledSoftmax` and `Softmax` have in common."""
+
+    temperature: float
+    normalize: bool
+    label_smoothing: float
+    multi_label: str
+
+    def _check_shared(self) -> None:
+        check_float("temperature", self.temperature, above=0.0)
+        check_float("temperature", self.temperature, minimum=1e-30)  # its inverse must be a float32
+        check_bool("normalize", self.normalize)
+        check_float("label_smoothing", self.label_smoothing, minimum=0.0, below=1.0)
+        check_choice("multi_label", self.multi_label, MULTI_LABEL)
+
+    def _refuse_cosines(self) -> None:
+        """Raise ValueError if scores are to be cosines, which a trainer does not compute."""
+        if self.normalize:
+            raise ValueError("normalize must be False in a trainer, got True")
+
+    def _model(self, weights: Floats, bias: Floats | None) -> _core.LayerModel:
+        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
+
+    @property
+    def _link(self) -> Link:
+        return Link("softmax", 1 / self.temperature)
 
 
 def probabilities(logs: Doubles) -> Doubles:

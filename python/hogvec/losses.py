@@ -14,7 +14,7 @@ from hogvec import _core
 from hogvec._draws import check_drawn, check_sampler, draw, given_sampler, log_probabilities, noise_weights
 from hogvec._hierarchical import PathModel, TreeModel, model_of, repeat_rows, repeat_weights
 from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, TopK
-from hogvec._output_loss import OutputLoss
+from hogvec._output_loss import MULTI_LABEL, OutputLoss, SoftmaxOfOutputs
 from hogvec._sampler import check_bool
 from hogvec._validate import check_choice, check_float, check_int
 from hogvec.class_tree import ClassTree
@@ -22,8 +22,6 @@ from hogvec.samplers import HardOf, InBatchSampler, Sampler
 from hogvec.trees import HuffmanTree, Tree
 
 __all__ = ["NCE", "HierarchicalSoftmax", "NegativeSampling", "OneVsAll", "SampledSoftmax", "Softmax"]
-
-MULTI_LABEL = ("split", "independent")
 
 
 @dataclass(frozen=True)
@@ -180,34 +178,6 @@ class NCE(OutputLoss):
         return _core.Objective.noise_contrastive(
             weights, log_q.astype(np.float32), self.negatives, self.remove_accidental_hits
         )
-
-
-class SoftmaxOfOutputs(OutputLoss):
-    """What `SampledSoftmax` and `Softmax` have in common."""
-
-    temperature: float
-    normalize: bool
-    label_smoothing: float
-    multi_label: str
-
-    def _check_shared(self) -> None:
-        check_float("temperature", self.temperature, above=0.0)
-        check_float("temperature", self.temperature, minimum=1e-30)  # its inverse must be a float32
-        check_bool("normalize", self.normalize)
-        check_float("label_smoothing", self.label_smoothing, minimum=0.0, below=1.0)
-        check_choice("multi_label", self.multi_label, MULTI_LABEL)
-
-    def _refuse_cosines(self) -> None:
-        """Raise ValueError if scores are to be cosines, which a trainer does not compute."""
-        if self.normalize:
-            raise ValueError("normalize must be False in a trainer, got True")
-
-    def _model(self, weights: Floats, bias: Floats | None) -> _core.LayerModel:
-        return _core.LayerModel(weights, bias, self.temperature, self.normalize)
-
-    @property
-    def _link(self) -> Link:
-        return Link("softmax", 1 / self.temperature)
 
 
 @dataclass(frozen=True)
