@@ -13,6 +13,8 @@ from hogvec._cosine import UnitRows, nearest, unit
 from hogvec._safetensors import read_safetensors, write_safetensors
 from hogvec._validate import check_int
 from hogvec.evaluate import AnalogyReport, SimilarityReport, evaluate_analogies, evaluate_similarity
+from hogvec.fasttext_format import read_fasttext
+from hogvec.fasttext_vectors import has_ngrams, words_and_rows
 from hogvec.vocabulary import Vocabulary
 from hogvec.word2vec_format import read_word2vec_format, write_word2vec_format
 
@@ -380,6 +382,23 @@ class KeyedVectors:
         """
         return cls(*read_word2vec_format(path, binary=binary, errors=errors, limit=limit))
 
+    @classmethod
+    def load_fasttext(cls, path: str | os.PathLike[str]) -> KeyedVectors:
+        """Read the words of a fastText model, ``.bin`` or ``.ftz``, that has no n-grams of letters, and their counts.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            The file is no whole fastText model, or its words have n-grams: `SubwordVectors.load_fasttext` reads those.
+        """
+        model = read_fasttext(path)
+        if has_ngrams(model):
+            raise ValueError(f"{os.fspath(path)!r} has n-grams: read it with SubwordVectors.load_fasttext")
+        words, rows = words_and_rows(model)
+        return cls(words, rows[: len(words)])
+
 
 def word_tensors(vocabulary: Vocabulary) -> dict[str, NDArray[Any]]:
     """Return the tensors that hold the words in a file."""
@@ -407,4 +426,4 @@ def read_vectors_file(
         if tensor not in tensors or tensors[tensor].dtype != dtype or tensors[tensor].ndim != axes:
             raise ValueError(f"{name!r} must have a tensor {tensor!r} of {dtype} with {axes} axes")
     # A file of another program may have unaligned tensors: they are copied.
-    return {tensor: np.require(tensors[tensor], requirements="A") for tensor in _TENSORS}, metadata
+    return {tensor: np.require(array, requirements="A") for tensor, array in tensors.items()}, metadata
