@@ -14,6 +14,7 @@ from hogvec._safetensors import read_safetensors, write_safetensors
 from hogvec._validate import check_int
 from hogvec.evaluate import AnalogyReport, SimilarityReport, evaluate_analogies, evaluate_similarity
 from hogvec.fasttext_format import read_fasttext
+from hogvec.fasttext_model import FastTextModel
 from hogvec.fasttext_vectors import has_ngrams, words_and_rows
 from hogvec.vocabulary import Vocabulary
 from hogvec.word2vec_format import read_word2vec_format, write_word2vec_format
@@ -393,7 +394,10 @@ class KeyedVectors:
         ValueError
             The file is no whole fastText model, or its words have n-grams: `SubwordVectors.load_fasttext` reads those.
         """
-        model = read_fasttext(path)
+        return cls._from_fasttext(read_fasttext(path), path)
+
+    @classmethod
+    def _from_fasttext(cls, model: FastTextModel, path: str | os.PathLike[str]) -> KeyedVectors:
         if has_ngrams(model):
             raise ValueError(f"{os.fspath(path)!r} has n-grams: read it with SubwordVectors.load_fasttext")
         words, rows = words_and_rows(model)

@@ -18,7 +18,7 @@ from hogvec._safetensors import write_safetensors
 from hogvec._validate import check_int
 from hogvec.evaluate import AnalogyReport, SimilarityReport, evaluate_analogies, evaluate_similarity
 from hogvec.fasttext_format import read_fasttext, write_fasttext
-from hogvec.fasttext_model import FastTextArguments, quantize_fasttext
+from hogvec.fasttext_model import FastTextArguments, FastTextModel, quantize_fasttext
 from hogvec.fasttext_vectors import has_ngrams, model_of_rows, subword_settings, words_and_rows
 from hogvec.keyed_vectors import KeyedVectors, read_vectors_file, word_tensors, words_of
 from hogvec.vocabulary import Vocabulary
@@ -388,7 +388,10 @@ class SubwordVectors(KeyedVectors):
         --------
         >>> SubwordVectors.load_fasttext("cc.en.300.bin").most_similar("unseenish")  # doctest: +SKIP
         """
-        model = read_fasttext(path)
+        return cls._from_fasttext(read_fasttext(path), path)
+
+    @classmethod
+    def _from_fasttext(cls, model: FastTextModel, path: str | os.PathLike[str]) -> SubwordVectors:
         if not has_ngrams(model):
             raise ValueError(f"{os.fspath(path)!r} has no n-grams: read it with KeyedVectors.load_fasttext")
         try:

@@ -75,6 +75,10 @@ class EpochReport:
         return self.words / self.seconds if self.seconds > 0 else math.inf
 
 
+class NothingToTrainError(ValueError):
+    """A run found nothing to train on."""
+
+
 class Progress:
     """Where a run stands; callbacks receive it a few times a second and at the end of every epoch.
 
@@ -367,7 +371,7 @@ class Trainer:
                         f" left after subsampling with subsample={self.architecture.subsample:g}: raise it, or set it "
                         "to 0 to keep every word"
                     )
-                raise ValueError(rule)
+                raise NothingToTrainError(rule)
             return self._vectors(corpus)
 
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
