@@ -18,7 +18,7 @@ from typing import Any
 import gensim
 import hogvec
 import numpy as np
-from gensim.models import Word2Vec
+from gensim.models import FastText, Word2Vec
 from gensim.models.word2vec import LineSentence
 from measure import (
     QUALITY_NAMES,
@@ -27,6 +27,7 @@ from measure import (
     Stopwatch,
     add_text_arguments,
     bounds_apply,
+    data_path,
     evaluate,
     lines_file,
     machine,
@@ -37,6 +38,7 @@ from measure import (
 )
 
 MODELS = ("skipgram-ns", "skipgram-hs", "cbow-ns", "cbow-hs")
+FASTTEXT_MODELS = ("fasttext-ns", "fasttext-cbow-ns")  # n-grams of 3 to 6 letters; asked for by name
 WINDOW, NEGATIVES, SUBSAMPLE, MIN_COUNT = 5, 5, 1e-4, 5
 # The decay of both ends at this share of the first rate.
 LAST_RATE = 1e-4
@@ -61,6 +63,7 @@ class Run:
     trained_words: float  # of these, kept by subsampling
     loss: float | None = None
     quality: Quality | None = None
+    men_of_all: float | None = None  # with the pairs that have an unseen word, by their n-grams
 
 
 @dataclass
@@ -70,6 +73,7 @@ class Match:
     model: str
     dim: int
     learning_rate: float
+    hogvec_rate: float
     gensim: list[Run] = field(default_factory=list)
     hogvec: list[Run] = field(default_factory=list)
 
@@ -83,7 +87,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_text_arguments(parser)
     parser.add_argument(
-        "--models", nargs="+", choices=[*MODELS, "none"], default=list(MODELS), help="default: all; none: no training"
+        "--models",
+        nargs="+",
+        choices=[*MODELS, *FASTTEXT_MODELS, "none"],
+        default=list(MODELS),
+        help="default: all without n-grams; none: no training",
+    )
+    parser.add_argument("--rate", type=float, metavar="R", help="learning rate (default: 0.05 or 0.025, by model)")
+    parser.add_argument(
+        "--hogvec-rate", type=float, metavar="R", help="learning rate of hogvec, if another (default: the same)"
     )
     parser.add_argument("--dims", nargs="+", type=int, default=[100, 300], metavar="D", help="default: 100 300")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="interleaved rounds (default: %(default)s)")
@@ -162,12 +174,12 @@ class GensimSide:
         word_counts, self.raw_words, lines = scanned
         self.path, self.match = path, match
         hierarchical = match.model.endswith("hs")
-        self.model = Word2Vec(
+        self.model = (FastText if match.model in FASTTEXT_MODELS else Word2Vec)(
             vector_size=match.dim,
             window=WINDOW,
             min_count=MIN_COUNT,
             sample=SUBSAMPLE,
-            sg=int(match.model.startswith("skipgram")),
+            sg=int("cbow" not in match.model),
             hs=int(hierarchical),
             negative=0 if hierarchical else NEGATIVES,
             alpha=match.learning_rate,
@@ -189,19 +201,38 @@ class GensimSide:
             )
         run = Run(watch, passed / epochs, trained / epochs)
         if quality:
-            words = hogvec.Vocabulary.from_words(self.model.wv.index_to_key)
-            run.quality = evaluate(hogvec.KeyedVectors(words, self.model.wv.vectors.copy()))
+            judge(run, vectors_of(self.model))
         return run
+
+
+def vectors_of(model: Word2Vec) -> hogvec.KeyedVectors:
+    """Return gensim's vectors as hogvec's, to be measured by the same code."""
+    words, wv = hogvec.Vocabulary.from_words(model.wv.index_to_key), model.wv
+    if not isinstance(model, FastText):
+        return hogvec.KeyedVectors(words, wv.vectors.copy())
+    rows = np.concatenate([wv.vectors_vocab, wv.vectors_ngrams])
+    return hogvec.SubwordVectors(words, rows, min_n=wv.min_n, max_n=wv.max_n, buckets=wv.bucket)
+
+
+def judge(run: Run, vectors: hogvec.KeyedVectors) -> None:
+    """Measure the quality of a run."""
+    run.quality = evaluate(vectors)
+    if isinstance(vectors, hogvec.SubwordVectors):
+        run.men_of_all = vectors.evaluate_similarity(data_path("eval/EN-MEN-TR-3k.txt"), unseen=True).spearman
 
 
 def train_with_hogvec(
     corpus: hogvec.Corpus, match: Match, seed: int, epochs: int, threads: int, *, quality: bool
 ) -> Run:
-    architecture = hogvec.SkipGram if match.model.startswith("skipgram") else hogvec.CBOW
+    settings = {"dim": match.dim, "window": WINDOW, "subsample": SUBSAMPLE}
+    if match.model in FASTTEXT_MODELS:
+        architecture = hogvec.FastText(**settings, model="cbow" if "cbow" in match.model else "skipgram")
+    else:
+        architecture = (hogvec.CBOW if "cbow" in match.model else hogvec.SkipGram)(**settings)
     trainer = hogvec.Trainer(
-        architecture(dim=match.dim, window=WINDOW, subsample=SUBSAMPLE),
+        architecture,
         hogvec.HierarchicalSoftmax() if match.model.endswith("hs") else hogvec.NegativeSampling(negatives=NEGATIVES),
-        hogvec.SGD(learning_rate=match.learning_rate),
+        hogvec.SGD(learning_rate=match.hogvec_rate),
         threads=threads,
         seed=seed,
     )
@@ -212,7 +243,7 @@ def train_with_hogvec(
     trained = statistics.fmean(report.trained_words for report in trainer.history)
     run = Run(watch, epoch.words, trained, loss=epoch.loss)
     if quality:
-        run.quality = evaluate(vectors)
+        judge(run, vectors)
     return run
 
 
@@ -222,7 +253,8 @@ def compare_training(
     rounds, epochs, threads = options.rounds, options.epochs, options.threads
     raw_words = corpus.raw_words * epochs
     print(
-        f"{match.model}, dim {match.dim}, learning rate {match.learning_rate}, {threads} thread(s) each, "
+        f"{match.model}, dim {match.dim}, learning rates {match.learning_rate} and {match.hogvec_rate}, "
+        f"{threads} thread(s) each, "
         f"{epochs} epoch(s) of {corpus.raw_words:,} raw words",
         flush=True,
     )
@@ -238,11 +270,12 @@ def compare_training(
                     seconds_of(run.seconds),
                     f"{raw_words / run.seconds.wall / 1e3:,.0f} / {raw_words / run.seconds.cpu / 1e3:,.0f}",
                     f"{run.passed_words:,.0f} / {run.trained_words:,.0f}",
-                    *quality_cells(run.quality),
+                    *quality_cells(run),
                 ]
             )
     heads = ["round", "seconds wall / cpu", "1000 raw words/s", "words passed / trained"]
-    print_table([*heads, *(QUALITY_NAMES.values() if options.quality else ())], rows)
+    names = [*QUALITY_NAMES.values(), *(["MEN of all"] if match.model in FASTTEXT_MODELS else [])]
+    print_table([*heads, *(names if options.quality else ())], rows)
     ratios = {clock: match.ratios(clock) for clock in ("wall", "cpu")}
     ratio_line(f"{match.model} dim {match.dim}: hogvec over gensim", **ratios)
     trained = [statistics.fmean(run.trained_words for run in runs) for runs in (match.gensim, match.hogvec)]
@@ -257,13 +290,15 @@ def compare_training(
     }
 
 
-def quality_cells(quality: Quality | None) -> list[str]:
+def quality_cells(run: Run) -> list[str]:
+    quality = run.quality
     if quality is None:
         return []
     return [
         f"{quality.analogies:.1f}",
         f"{quality.analogies_30k:.1f}",
         *(f"{value:.3f}" for value in (quality.wordsim, quality.men, quality.simlex)),
+        *([] if run.men_of_all is None else [f"{run.men_of_all:.3f}"]),
     ]
 
 
@@ -271,7 +306,7 @@ def main() -> None:
     options = make_parser().parse_args()
     if options.rounds < 1:
         raise SystemExit(f"--rounds must be at least 1, got {options.rounds}")
-    bounded = bounds_apply(options, options.rounds >= 3 and options.threads == 1)
+    bounded = bounds_apply(options, options.rounds >= 3 and options.threads == 1 and not options.rate)
     path = lines_file(options)
     document: dict[str, Any] = {
         "machine": machine(gensim=gensim.__version__, numpy=np.__version__),
@@ -302,9 +337,11 @@ def main() -> None:
         if raw_words != corpus.raw_words:
             raise SystemExit(f"the systems must read as many words, got {raw_words} and {corpus.raw_words}")
     for model in models:
-        rate = 0.05 if model == "cbow-ns" else 0.025
+        rate = options.rate or (0.05 if model.endswith("cbow-ns") else 0.025)
         for dim in options.dims:
-            result = compare_training(Match(model, dim, rate), path, corpus, scanned, options)
+            result = compare_training(
+                Match(model, dim, rate, options.hogvec_rate or rate), path, corpus, scanned, options
+            )
             document["training"].append(result)
             if bounded and (model, dim) in SPEED_BOUNDS:
                 ratio = statistics.median(result["ratios"][options.clock])

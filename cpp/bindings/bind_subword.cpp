@@ -78,12 +78,14 @@ void bind_subword(py::module_& module) {
   module.def("mean_rows", &mean_rows, py::arg("table").noconvert(), py::arg("offsets").noconvert(),
              py::arg("rows").noconvert());
   py::class_<Subwords>(module, "Subwords")
-      .def(py::init([](const Vocabulary& vocabulary, std::int32_t min_n, std::int32_t max_n, std::int64_t buckets) {
+      .def(py::init([](const Vocabulary& vocabulary, std::int32_t min_n, std::int32_t max_n, std::int64_t buckets,
+                       bool every_bucket) {
              const SubwordSettings settings = make_settings(min_n, max_n, buckets);
              const Unlocked unlocked;
-             return std::make_unique<Subwords>(vocabulary, settings);
+             return std::make_unique<Subwords>(vocabulary, settings, every_bucket);
            }),
-           py::arg("vocabulary"), py::kw_only(), py::arg("min_n"), py::arg("max_n"), py::arg("buckets"))
+           py::arg("vocabulary"), py::kw_only(), py::arg("min_n"), py::arg("max_n"), py::arg("buckets"),
+           py::arg("every_bucket") = false)
       .def_property_readonly("num_rows", &Subwords::num_rows)
       .def_property_readonly(
           "offsets", [](py::object self) { return view<std::int64_t>(self.cast<const Subwords&>().offsets(), self); })

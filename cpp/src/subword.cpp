@@ -1,6 +1,7 @@
 // n-grams of words, and which rows a vocabulary's words have.
 #include "hogvec/subword.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -14,30 +15,42 @@ constexpr std::int64_t kMostBuckets = 0x7fffffff;
 
 bool continues_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
 
-// A set of buckets that knows how many smaller ones it has: 1.5 bits a bucket.
+// A set of buckets that knows how many smaller ones it has. As bits it takes 1.5 for every bucket there is, and so it
+// is a list where the words have few letters: a number of buckets out of a file takes no memory by itself.
 class BucketSet {
  public:
-  explicit BucketSet(std::int64_t buckets) : bits_(static_cast<std::size_t>(buckets) / 64 + 1) {}
+  BucketSet(std::int64_t buckets, std::size_t letters) {
+    const std::size_t words = static_cast<std::size_t>(buckets) / 64 + 1;
+    if (words <= letters) bits_.resize(words);
+  }
 
-  void add(std::uint32_t bucket) { bits_[bucket / 64] |= std::uint64_t{1} << bucket % 64; }
+  void add(std::uint32_t bucket) {
+    if (bits_.empty())
+      members_.push_back(bucket);
+    else
+      bits_[bucket / 64] |= std::uint64_t{1} << bucket % 64;
+  }
 
-  // The members, ascending; rank is known from then on.
-  std::vector<std::uint32_t> members() {
-    std::vector<std::uint32_t> members;
+  // Nothing is added any more; members and ranks are known from then on.
+  void finish() {
+    std::ranges::sort(members_);
+    members_.erase(std::ranges::unique(members_).begin(), members_.end());
     before_.resize(bits_.size());
     for (std::size_t i = 0; i < bits_.size(); ++i) {
-      before_[i] = static_cast<std::uint32_t>(members.size());
+      before_[i] = static_cast<std::uint32_t>(members_.size());
       for (std::uint64_t rest = bits_[i]; rest != 0; rest &= rest - 1)
-        members.push_back(static_cast<std::uint32_t>(64 * i) + static_cast<std::uint32_t>(std::countr_zero(rest)));
+        members_.push_back(static_cast<std::uint32_t>(64 * i) + static_cast<std::uint32_t>(std::countr_zero(rest)));
     }
-    return members;
   }
+  const std::vector<std::uint32_t>& members() const { return members_; }   // ascending
   std::uint32_t rank(std::uint32_t bucket) const {
+    if (bits_.empty()) return static_cast<std::uint32_t>(std::ranges::lower_bound(members_, bucket) - members_.begin());
     const std::uint64_t below = (std::uint64_t{1} << bucket % 64) - 1;
     return before_[bucket / 64] + static_cast<std::uint32_t>(std::popcount(bits_[bucket / 64] & below));
   }
 
  private:
+  std::vector<std::uint32_t> members_;
   std::vector<std::uint64_t> bits_;
   std::vector<std::uint32_t> before_;
 };
@@ -73,9 +86,10 @@ void append_ngrams(std::string_view word, const SubwordSettings& settings, std::
   }
 }
 
-Subwords::Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings) {
+Subwords::Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings, bool every_bucket) {
   check(settings);
-  BucketSet reached(settings.buckets);
+  const auto first = static_cast<std::uint32_t>(vocabulary.size());   // 2^31 words and 2^31 buckets at most
+  BucketSet reached(settings.buckets, every_bucket ? 0 : vocabulary.letters().size());
   std::vector<Ngram> ngrams;
   offsets_.reserve(vocabulary.size() + 1);
   offsets_.push_back(0);
@@ -85,16 +99,21 @@ Subwords::Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings
     append_ngrams(vocabulary.word(word), settings, ngrams);
     rows_.push_back(row_of(word));
     for (const Ngram& ngram : ngrams) {
-      rows_.push_back(RowId{ngram.bucket});   // for now: its row is known when all are
-      reached.add(ngram.bucket);
+      rows_.push_back(RowId{first + ngram.bucket});   // of every bucket; of the reached ones when all are known
+      if (!every_bucket) reached.add(ngram.bucket);
     }
     offsets_.push_back(static_cast<std::int64_t>(rows_.size()));
   }
+  if (every_bucket) {
+    num_rows_ = std::int64_t{first} + settings.buckets;
+    return;
+  }
+  reached.finish();
   buckets_ = reached.members();
-  const auto first = static_cast<std::uint32_t>(vocabulary.size());   // 2^31 words and 2^31 buckets at most
+  num_rows_ = std::int64_t{first} + static_cast<std::int64_t>(buckets_.size());
   for (std::size_t w = 0; w < vocabulary.size(); ++w) {
     for (auto i = static_cast<std::size_t>(offsets_[w]) + 1; i < static_cast<std::size_t>(offsets_[w + 1]); ++i)
-      rows_[i] = RowId{first + reached.rank(static_cast<std::uint32_t>(rows_[i]))};
+      rows_[i] = RowId{first + reached.rank(static_cast<std::uint32_t>(rows_[i]) - first)};
   }
 }
 

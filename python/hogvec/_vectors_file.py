@@ -48,4 +48,4 @@ def read_vectors_file(
         if tensor not in tensors or tensors[tensor].dtype != dtype or tensors[tensor].ndim != axes:
             raise ValueError(f"{name!r} must have a tensor {tensor!r} of {dtype} with {axes} axes")
     # A file of another program may have unaligned tensors: they are copied.
-    return {tensor: np.require(tensors[tensor], requirements="A") for tensor in _TENSORS}, metadata
+    return {tensor: np.require(array, requirements="A") for tensor, array in tensors.items()}, metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hogvec._cosine import UnitRows
+from hogvec._judgement_files import read_pairs, read_questions
 from hogvec._validate import check_int
 from hogvec.vocabulary import Vocabulary
 
@@ -124,11 +125,12 @@ def evaluate_analogies(
     *,
     restrict_vocab: int | None = None,
     case_insensitive: bool = True,
+    unseen: Callable[[list[str]], NDArray[np.float64]] | None = None,
 ) -> AnalogyReport:
     """Answer the questions of a file: which word d is to c as b is to a?
 
     The answer is the word nearest to b - a + c (unit vectors) other than a, b and c. A question with a word that is
-    not in the vocabulary is counted and not answered.
+    not in the vocabulary is counted and not answered, unless `unseen` knows the vectors of a, b and c.
 
     Parameters
     ----------
@@ -140,6 +142,9 @@ def evaluate_analogies(
         Use only the first so many words of the vocabulary, for questions and candidates. Default: all.
     case_insensitive : bool, default True
         Compare words in upper case; of words that then are equal, the first in the vocabulary is used.
+
+    unseen : callable, optional
+        Gives unit vectors (k, dim) of k words outside the vocabulary; `SubwordVectors.evaluate_analogies` fills it in.
 
     Returns
     -------
@@ -158,13 +163,15 @@ def evaluate_analogies(
     T. Mikolov et al. Efficient Estimation of Word Representations in Vector Space. 2013. (the questions)
     O. Levy, Y. Goldberg. Linguistic Regularities in Sparse and Explicit Word Representations. CoNLL 2014. (3CosAdd)
     """
-    names, section_of, questions = _read_questions(path)
-    words = [word for question in questions for word in question]
-    lookup = _Lookup(vocabulary, words, restrict_vocab, case_insensitive)
-    ids = lookup.ids(words).reshape(-1, 4)
-    answered = np.all(ids >= 0, axis=1)
-    correct = np.zeros(len(ids), dtype=bool)
-    correct[answered] = _answers_are_right(rows, lookup, ids[answered])
+    names, section_of, questions = read_questions(path)
+    answered, correct = answer_questions(
+        vocabulary,
+        rows,
+        questions,
+        restrict_vocab=restrict_vocab,
+        case_insensitive=case_insensitive,
+        unseen=unseen,
+    )
 
     def score(name: str, chosen: NDArray[Any]) -> AnalogyScore:
         return AnalogyScore(name, int(chosen.sum()), int(answered[chosen].sum()), int(correct[chosen].sum()))
@@ -174,8 +181,30 @@ def evaluate_analogies(
         sections=tuple(score(name, section_of == number) for number, name in enumerate(names)),
         semantic=score("semantic", ~syntactic),
         syntactic=score("syntactic", syntactic),
-        total=score("total", np.ones(len(ids), dtype=bool)),
+        total=score("total", np.ones(len(questions), dtype=bool)),
     )
+
+
+def answer_questions(
+    vocabulary: Vocabulary,
+    rows: UnitRows,
+    questions: list[list[str]],
+    *,
+    restrict_vocab: int | None,
+    case_insensitive: bool,
+    unseen: Callable[[list[str]], NDArray[np.float64]] | None = None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which of the questions, four words each, are answered and which of these rightly; both (n_questions,)."""
+    words = [word for question in questions for word in question]
+    lookup = _Lookup(vocabulary, words, restrict_vocab, case_insensitive)
+    ids = lookup.ids(words).reshape(-1, 4)
+    composed = np.empty((0, 0))
+    if unseen is not None:
+        ids[:, :3], composed = _with_unseen(ids[:, :3], [q[:3] for q in questions], unseen, len(rows))
+    answered = np.all(ids >= 0, axis=1)
+    correct = np.zeros(len(ids), dtype=bool)
+    correct[answered] = _answers_are_right(rows, composed, lookup, ids[answered])
+    return answered, correct
 
 
 def evaluate_similarity(
@@ -185,6 +214,7 @@ def evaluate_similarity(
     *,
     restrict_vocab: int | None = None,
     case_insensitive: bool = True,
+    unseen: Callable[[list[str]], NDArray[np.float64]] | None = None,
 ) -> SimilarityReport:
     """Correlate the cosines of word pairs with the scores of a file.
 
@@ -201,6 +231,10 @@ def evaluate_similarity(
     case_insensitive : bool, default True
         Compare words in upper case; of words that then are equal, the first in the vocabulary is used.
 
+    unseen : callable, optional
+        Gives unit vectors (k, dim) of k words outside the vocabulary, so that every pair is answered;
+        `SubwordVectors.evaluate_similarity` fills it in.
+
     Returns
     -------
     SimilarityReport
@@ -213,11 +247,14 @@ def evaluate_similarity(
     ValueError
         A line is not two words and a finite score, or there is no pair; `restrict_vocab` is below 1.
     """
-    pairs, scores = _read_pairs(path)
+    pairs, scores = read_pairs(path)
     words = [word for pair in pairs for word in pair]
     ids = _Lookup(vocabulary, words, restrict_vocab, case_insensitive).ids(words).reshape(-1, 2)
+    composed = np.empty((0, 0))
+    if unseen is not None:
+        ids, composed = _with_unseen(ids, pairs, unseen, len(rows))
     answered = np.all(ids >= 0, axis=1)
-    left, right = rows.rows(ids[answered, 0]), rows.rows(ids[answered, 1])
+    left, right = (_units(rows, composed, ids[answered, side]) for side in (0, 1))
     cosines = np.einsum("ij,ij->i", left, right)
     return SimilarityReport(
         pairs=len(pairs),
@@ -225,6 +262,33 @@ def evaluate_similarity(
         spearman=_pearson(_average_ranks(scores[answered]), _average_ranks(cosines)),
         pearson=_pearson(scores[answered], cosines),
     )
+
+
+def _with_unseen(
+    ids: NDArray[np.int32],
+    words: Sequence[Sequence[str]],
+    unseen: Callable[[list[str]], NDArray[np.float64]],
+    first: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return `ids` with numbers from `first` on in the place of -1, and the unit vectors that these stand for."""
+    flat = [word for row in words for word in row]
+    unknown = np.flatnonzero(ids.reshape(-1) < 0)
+    numbers: dict[str, int] = {}
+    new = [numbers.setdefault(flat[place], first + len(numbers)) for place in unknown.tolist()]
+    filled = ids.reshape(-1).copy()
+    filled[unknown] = new
+    return filled.reshape(ids.shape), unseen(list(numbers))
+
+
+def _units(rows: UnitRows, composed: NDArray[np.float64], ids: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Unit vectors (len(ids), dim) of words of the vocabulary and, from the number of these on, of composed ones."""
+    known = ids < len(rows)
+    if known.all():
+        return rows.rows(ids)
+    units = np.empty((len(ids), composed.shape[1]))
+    units[known] = rows.rows(ids[known])
+    units[~known] = composed[ids[~known] - len(rows)]
+    return units
 
 
 class _Lookup:
@@ -271,7 +335,9 @@ class _Lookup:
         return owner, self._by_first[begin[owner] + within]
 
 
-def _answers_are_right(rows: UnitRows, lookup: _Lookup, ids: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _answers_are_right(
+    rows: UnitRows, composed: NDArray[np.float64], lookup: _Lookup, ids: NDArray[np.int32]
+) -> NDArray[np.bool_]:
     """For questions ids (n, 4): is the best candidate the expected word?
 
     cos(d, b - a + c) is a sum of three cosines, up to a factor that is the same for all d. Questions share their words:
@@ -282,7 +348,7 @@ def _answers_are_right(rows: UnitRows, lookup: _Lookup, ids: NDArray[np.int32]) 
         part = ids[begin : begin + _QUESTIONS]
         words, places = np.unique(part[:, :3], return_inverse=True)
         places = places.reshape(-1, 3)
-        units = rows.rows(words).astype(np.float32)
+        units = _units(rows, composed, words).astype(np.float32)
         best = np.full(len(part), -np.inf, np.float32)
         answer = np.full(len(part), -1, np.int32)
         excluded = lookup.same(part[:, :3].reshape(-1))
@@ -319,65 +385,6 @@ def _take_better(
         better = value > best[begin:end]
         best[begin:end][better] = value[better]
         answer[begin:end][better] = column[better] + first_candidate
-
-
-def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not blank; bytes that are no UTF-8 become what the vocabulary makes of them."""
-    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-        for number, line in enumerate(file, start=1):
-            text = line.strip()
-            if text:
-                yield number, text
-
-
-def _read_questions(path: str | os.PathLike[str]) -> tuple[list[str], NDArray[np.intp], list[list[str]]]:
-    """Names of sections, the section of every question, and the four words of every question."""
-    names: list[str] = []
-    section_of: list[int] = []
-    questions: list[list[str]] = []
-    for number, line in _lines(path):
-        if line.startswith(":"):
-            names.append(line[1:].strip())
-            continue
-        words = line.split()
-        if len(words) != 4:
-            raise ValueError(f"{os.fspath(path)}, line {number}: a question must have 4 words, got {line[:80]!r}")
-        if not names:
-            names.append("questions")
-        section_of.append(len(names) - 1)
-        questions.append(words)
-    if not questions:
-        raise ValueError(f"{os.fspath(path)} must hold at least one question, got none")
-    return names, np.array(section_of, dtype=np.intp), questions
-
-
-def _read_pairs(path: str | os.PathLike[str]) -> tuple[list[tuple[str, str]], NDArray[np.float64]]:
-    pairs: list[tuple[str, str]] = []
-    scores: list[float] = []
-    header_allowed = True
-    for number, line in _lines(path):
-        if line.startswith("#"):
-            continue
-        separator = "\t" if "\t" in line else "," if "," in line else None
-        fields = [field.strip() for field in line.split(separator)]
-        score = _finite(fields[2]) if len(fields) > 2 else None
-        if score is not None:
-            pairs.append((fields[0], fields[1]))
-            scores.append(score)
-        elif not header_allowed:
-            raise ValueError(f"{os.fspath(path)}, line {number}: a pair is two words and a score, got {line[:80]!r}")
-        header_allowed = False
-    if not pairs:
-        raise ValueError(f"{os.fspath(path)} must hold at least one pair, got none")
-    return pairs, np.array(scores)
-
-
-def _finite(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -254,14 +254,15 @@ def prune_fasttext(model: FastTextModel, cutoff: int) -> FastTextModel:
     labels = np.arange(model.num_words, len(model.entries))
     return dataclasses.replace(
         model,
-        entries=_selected(model.entries, np.concatenate([words, labels])),
+        entries=selected_entries(model.entries, np.concatenate([words, labels])),
         num_words=len(words),
         input_table=table[np.concatenate([words, buckets])],
         kept_buckets=np.stack([buckets - model.num_words, np.arange(len(buckets))], axis=1).astype(np.int32),
     )
 
 
-def _selected(entries: Vocabulary, ids: NDArray[np.int64]) -> Vocabulary:
+def selected_entries(entries: Vocabulary, ids: NDArray[np.int64]) -> Vocabulary:
+    """Return the entries with these ids, which ascend."""
     letters, offsets = entries.to_bytes_arrays()
     lengths = np.diff(offsets)
     stays = np.zeros(len(entries), np.bool_)

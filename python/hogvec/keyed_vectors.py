@@ -14,6 +14,9 @@ from hogvec._safetensors import write_safetensors
 from hogvec._validate import check_int
 from hogvec._vectors_file import read_vectors_file, word_tensors, words_of
 from hogvec.evaluate import AnalogyReport, SimilarityReport, evaluate_analogies, evaluate_similarity
+from hogvec.fasttext_format import read_fasttext
+from hogvec.fasttext_model import FastTextModel
+from hogvec.fasttext_vectors import has_ngrams, words_and_rows
 from hogvec.vocabulary import Vocabulary
 from hogvec.word2vec_format import read_word2vec_format, write_word2vec_format
 
@@ -374,3 +377,23 @@ class KeyedVectors:
             that comes twice or is not UTF-8. Nothing is allocated for rows that the file cannot hold.
         """
         return cls(*read_word2vec_format(path, binary=binary, errors=errors, limit=limit))
+
+    @classmethod
+    def load_fasttext(cls, path: str | os.PathLike[str]) -> KeyedVectors:
+        """Read the words of a fastText model, ``.bin`` or ``.ftz``, that has no n-grams of letters, and their counts.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            The file is no whole fastText model, or its words have n-grams: `SubwordVectors.load_fasttext` reads those.
+        """
+        return cls._from_fasttext(read_fasttext(path), path)
+
+    @classmethod
+    def _from_fasttext(cls, model: FastTextModel, path: str | os.PathLike[str]) -> KeyedVectors:
+        if has_ngrams(model):
+            raise ValueError(f"{os.fspath(path)!r} has n-grams: read it with SubwordVectors.load_fasttext")
+        words, rows = words_and_rows(model)
+        return cls(words, rows[: len(words)])

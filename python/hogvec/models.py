@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from hogvec import _core
 from hogvec._loss import Loss
 from hogvec._validate import check_choice, check_float, check_int
 from hogvec.class_tree import ClassTree
-from hogvec.losses import HierarchicalSoftmax, SampledSoftmax
+from hogvec.fasttext_model import FastTextArguments
+from hogvec.losses import HierarchicalSoftmax, OneVsAll, SampledSoftmax, Softmax
 from hogvec.subword_vectors import check_subword_settings
 from hogvec.vocabulary import Vocabulary
 
@@ -155,11 +157,14 @@ class FastText:
     dim, window, subsample, shrink_windows
         As in `SkipGram`.
     min_n, max_n : int, default 3 and 6
-        Lengths of n-grams in code points, 1 <= min_n <= max_n. The boundaries of a word count: those of "cat" are the
-        n-grams of ``<cat>``, but never ``<`` or ``>`` alone.
+        Lengths of n-grams in code points, 1 <= min_n <= max_n <= 1000. The boundaries of a word count: those of "cat"
+        are the n-grams of ``<cat>``, but never ``<`` or ``>`` alone.
     buckets : int, default 2,000,000
         N-grams whose hashes are equal modulo this number share a row. Rows exist for those that a word of the
         vocabulary reaches, so a small vocabulary needs little memory.
+    every_bucket : bool, default False
+        Give every bucket a row, as fastText does: unseen words then have random parts, too, and tables can be those of
+        a fastText model.
     model : {"skipgram", "cbow"}, default "skipgram"
     direction : {"fasttext", "word2vec"}, default "fasttext"
         What skip-gram predicts: the words of the window from the bag of its centre, or the centre from the bag of each
@@ -196,6 +201,7 @@ class FastText:
     min_n: int = 3
     max_n: int = 6
     buckets: int = 2_000_000
+    every_bucket: bool = False
     model: str = "skipgram"
     direction: str = "fasttext"
     gradient: str = "word2vec"
@@ -205,6 +211,8 @@ class FastText:
     def __post_init__(self) -> None:
         check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
         check_subword_settings(self.min_n, self.max_n, self.buckets)
+        if not isinstance(self.every_bucket, bool):
+            raise TypeError(f"every_bucket must be True or False, got {self.every_bucket!r}")
         check_choice("model", self.model, ("skipgram", "cbow"))
         check_choice("direction", self.direction, ("fasttext", "word2vec"))
         check_choice("gradient", self.gradient, ("word2vec", "exact"))
@@ -226,8 +234,31 @@ class FastText:
                 f"{loss!r:.80}: use direction='word2vec'"
             )
 
+    def _fasttext_arguments(self, loss: Loss, vocabulary: Vocabulary, *, epochs: int) -> FastTextArguments:
+        """Return what a fastText file says of a training; losses that fastText has not are negative sampling there."""
+        names: dict[type[Loss], Any] = {HierarchicalSoftmax: "hs", Softmax: "softmax", OneVsAll: "ova"}
+        return FastTextArguments(
+            model="cbow" if self.model == "cbow" else "skipgram",
+            loss=names.get(type(loss), "ns"),
+            dim=self.dim,
+            window=self.window,
+            epochs=epochs,
+            min_count=int(min(vocabulary.counts.min(), 2**31 - 1)),
+            negatives=getattr(loss, "negatives", 0),
+            buckets=self.buckets,
+            min_n=self.min_n,
+            max_n=self.max_n,
+            subsample=self.subsample,
+        )
+
     def _subwords(self, vocabulary: Vocabulary) -> _core.Subwords:
-        return _core.Subwords(vocabulary._words, min_n=self.min_n, max_n=self.max_n, buckets=self.buckets)
+        return _core.Subwords(
+            vocabulary._words,
+            min_n=self.min_n,
+            max_n=self.max_n,
+            buckets=self.buckets,
+            every_bucket=self.every_bucket,
+        )
 
     def _window_settings(self) -> _core.WindowSettings:
         return _core.WindowSettings(

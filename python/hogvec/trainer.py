@@ -5,6 +5,7 @@ One class, whose methods share its tables and its rules about calls, and so a li
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -35,6 +36,10 @@ LOSS_FRACTION = 1 / 16
 """The share of groups whose loss is measured: every 16th, counted from the first of each chunk of the corpus."""
 
 ROW_ALIGNMENT = 16
+
+
+class NothingToTrainError(ValueError):
+    """A run found nothing to train on."""
 
 
 class Trainer:
@@ -266,7 +271,7 @@ class Trainer:
                         f" left after subsampling with subsample={self.architecture.subsample:g}: raise it, or set it "
                         "to 0 to keep every word"
                     )
-                raise ValueError(rule)
+                raise NothingToTrainError(rule)
             return self._vectors(corpus)
 
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
@@ -314,6 +319,26 @@ class Trainer:
                 )
             finally:
                 self._forget_norms()
+
+    def save_fasttext(self, path: str | os.PathLike[str], *, quantize: bool = False) -> None:
+        """Write what a FastText has trained, its settings and its output table: see `SubwordVectors.save_fasttext`.
+
+        fastText's tree is not this library's: of `HierarchicalSoftmax` the file has an output table of zeros.
+
+        Raises
+        ------
+        OSError, ValueError
+            As there.
+        RuntimeError
+            The architecture is no FastText, or nothing was trained on a corpus.
+        """
+        if not isinstance(self.architecture, FastText) or self._vocabulary is None:
+            raise RuntimeError("a FastText must have been trained on a corpus before it is written")
+        arguments = self.architecture._fasttext_arguments(self.loss, self._vocabulary, epochs=len(self.history))
+        output_table = None if arguments.loss == "hs" else self.output_table
+        self._subword_vectors(self._vocabulary).save_fasttext(
+            path, arguments=arguments, output_table=output_table, quantize=quantize
+        )
 
     @contextmanager
     def _one_call(self) -> Iterator[None]:
@@ -414,13 +439,17 @@ class Trainer:
         return groups
 
     def _vectors(self, corpus: Corpus) -> KeyedVectors:
+        vectors: KeyedVectors
         if isinstance(self.architecture, FastText) and corpus.vocabulary is not None:
-            settings = {name: getattr(self.architecture, name) for name in ("min_n", "max_n", "buckets")}
-            vectors: KeyedVectors = SubwordVectors(corpus.vocabulary, self.input_table, **settings)
+            vectors = self._subword_vectors(corpus.vocabulary)
         else:
             vectors = KeyedVectors(corpus.vocabulary, self.input_table)
         self._results.add(vectors)
         return vectors
+
+    def _subword_vectors(self, vocabulary: Vocabulary) -> SubwordVectors:
+        settings = {name: getattr(self.architecture, name) for name in ("min_n", "max_n", "buckets")}
+        return SubwordVectors(vocabulary, self.input_table, **settings)
 
     def _forget_norms(self) -> None:
         for vectors in self._results:

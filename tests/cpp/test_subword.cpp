@@ -106,6 +106,21 @@ TEST_CASE("a vocabulary's rows are its words, then the buckets that they reach")
   }
 }
 
+TEST_CASE("every bucket has a row where that is asked for, and a huge number of them takes no memory otherwise") {
+  const Vocabulary vocabulary = vocabulary_of({"abc", "</s>", "bcd"});
+  const SubwordSettings settings{3, 4, 0x7fffffff};
+  const Subwords every(vocabulary, settings, true);
+  const Subwords some(vocabulary, settings);
+  CHECK(every.num_rows() == std::int64_t{3} + 0x7fffffff);
+  CHECK(every.buckets().empty());
+  CHECK(some.num_rows() == static_cast<std::int64_t>(3 + some.buckets().size()));
+  REQUIRE(every.rows().size() == some.rows().size());
+  for (std::size_t i = 0; i < some.rows().size(); ++i) {
+    const auto row = static_cast<std::uint32_t>(some.rows()[i]);
+    CHECK(static_cast<std::uint32_t>(every.rows()[i]) == (row < 3 ? row : 3 + some.buckets()[row - 3]));
+  }
+}
+
 TEST_CASE("lengths and numbers of buckets are checked") {
   CHECK_THROWS_WITH_AS(check({0, 3, 5}), "min_n must be at least 1, got 0", ValueError);
   CHECK_THROWS_WITH_AS(check({4, 3, 5}), "max_n must be at least min_n, 4, got 3", ValueError);

@@ -19,7 +19,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MODULES = sorted(module.name for module in pkgutil.iter_modules(hogvec.__path__) if not module.name.startswith("__"))
+MODULES = sorted(
+    module.name.removeprefix("hogvec.")
+    for module in pkgutil.walk_packages(hogvec.__path__, "hogvec.")
+    if not module.name.startswith("hogvec.__")
+)
 BLOCK = re.compile(r"^```python(?P<tag>[^\n]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]+)(?:#(?P<heading>[^)]*))?\)")
 

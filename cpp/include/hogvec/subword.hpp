@@ -48,26 +48,30 @@ void append_ngrams(std::string_view word, const SubwordSettings& settings, std::
 
 // The rows of every word of a vocabulary: its own, which is its id, and those of its n-grams. Only buckets that some
 // word reaches have a row: row num_words + i is that of buckets()[i], which ascend. So a table is as large as the
-// vocabulary asks, however many buckets there are. Never changes once made.
+// vocabulary asks, however many buckets there are. Or every bucket b has one, num_words + b, as in fastText's files.
+// Never changes once made.
 class Subwords {
  public:
   // Throws ValueError if the settings are wrong.
-  Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings);
+  Subwords(const Vocabulary& vocabulary, const SubwordSettings& settings, bool every_bucket = false);
 
   std::size_t num_words() const { return offsets_.size() - 1; }
-  std::int64_t num_rows() const { return static_cast<std::int64_t>(num_words() + buckets_.size()); }
+  std::int64_t num_rows() const { return num_rows_; }
   std::span<const RowId> rows_of(WordId word) const {
     const auto begin = static_cast<std::size_t>(offsets_[index(word)]);
     return std::span(rows_).subspan(begin, static_cast<std::size_t>(offsets_[index(word) + 1]) - begin);
   }
-  std::span<const std::int64_t> offsets() const { return offsets_; }    // (n_words + 1,)
-  std::span<const RowId> rows() const { return rows_; }                 // word w: [offsets()[w], offsets()[w + 1])
-  std::span<const std::uint32_t> buckets() const { return buckets_; }   // (n_buckets with a row,), ascending
+  std::span<const std::int64_t> offsets() const { return offsets_; }   // (n_words + 1,)
+  std::span<const RowId> rows() const { return rows_; }                // word w: [offsets()[w], offsets()[w + 1])
+  std::span<const std::uint32_t> buckets() const {
+    return buckets_;
+  }   // (n_buckets with a row,), ascending; empty if all have
 
  private:
   std::vector<std::int64_t> offsets_;
   std::vector<RowId> rows_;
   std::vector<std::uint32_t> buckets_;
+  std::int64_t num_rows_ = 0;
 };
 
 // fastText's ids of the n-grams of words, 2 to `max_n` words long, of a line whose words have these hashes: appends
