@@ -15,63 +15,11 @@
 #include "hogvec/trainer.hpp"
 #include "kernel_choice.hpp"
 #include "owned_objective.hpp"
+#include "tables.hpp"
 
 namespace hogvec::bindings {
 
 namespace {
-
-// The two tables, and the promise that one call trains them at a time.
-class Tables {
- public:
-  Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed,
-         const OptimizerSettings& optimizer)
-      : optimizer_(optimizer),
-        input_(checked(input_rows, "input_rows"), dim),
-        output_(checked(output_rows, "output_rows"), dim),
-        input_state_(optimizer.kind, input_.view()),
-        output_state_(optimizer.kind, output_.view()) {
-    initialize_uniform(input_.view(), seed);
-  }
-
-  TableView input() const { return input_.view(); }
-  TableView output() const { return output_.view(); }
-  TrainedTable trained_input() { return input_state_.view(input_.view()); }
-  TrainedTable trained_output() { return output_state_.view(output_.view()); }
-  OptimizerState& input_state() { return input_state_; }
-  OptimizerState& output_state() { return output_state_; }
-  const OptimizerSettings& optimizer() const { return optimizer_; }
-
-  // Groups trained so far, modulo 2^32: only optimizers that let moments decay look at it.
-  std::uint32_t steps() const { return steps_; }
-  void add_steps(std::int64_t groups) { steps_ += static_cast<std::uint32_t>(groups); }
-
-  // Held while a call trains.
-  class Busy {
-   public:
-    explicit Busy(Tables& tables) : busy_(tables.busy_) {
-      if (busy_.exchange(true)) throw StateError("a trainer must train for one call at a time, got a second one");
-    }
-    ~Busy() { busy_ = false; }
-    Busy(const Busy&) = delete;
-    Busy& operator=(const Busy&) = delete;
-
-   private:
-    std::atomic<bool>& busy_;
-  };
-
- private:
-  static std::int64_t checked(std::int64_t rows, const char* name) {
-    if (rows < 1 || rows > 0xffffffffLL)
-      throw ValueError(std::string(name) + " must be at least 1 and below 2^32, got " + std::to_string(rows));
-    return rows;
-  }
-
-  OptimizerSettings optimizer_;
-  Table input_, output_;
-  OptimizerState input_state_, output_state_;
-  std::uint32_t steps_ = 0;
-  std::atomic<bool> busy_{false};
-};
 
 OptimizerSettings make_optimizer(const std::string& name, float beta1, float beta2, float epsilon) {
   constexpr std::pair<const char*, OptimizerKind> kNames[] = {{"sgd", OptimizerKind::kSgd},
@@ -134,11 +82,47 @@ void check_corpus(const CorpusView& corpus, std::int64_t rows) {
 }
 
 // Asks Python whether to go on: signals first, then the observer. GIL taken only while the interpreter lives.
-bool keep_going(const std::function<bool(const EpochProgress&)>& observer, const EpochProgress& progress) {
+bool keep_going(const Observer& observer, const EpochProgress& progress) {
   if (ActiveCall::exiting()) return false;
   const py::gil_scoped_acquire acquire;
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   return observer(progress);
+}
+
+EpochSettings run_settings(double learning_rate, const Schedule& schedule, std::int64_t run_epoch,
+                           std::int64_t run_epochs, std::int64_t epoch, std::uint64_t seed, int threads) {
+  if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
+  EpochSettings settings;
+  settings.kernels = &active_kernels();
+  settings.schedule = schedule;
+  settings.learning_rate = learning_rate;
+  settings.run_epoch = run_epoch;
+  settings.run_epochs = run_epochs;
+  settings.epoch = epoch;
+  settings.seed = seed;
+  settings.threads = threads;
+  return settings;
+}
+
+// Without the GIL.
+EpochProgress run_epoch_of(Tables& tables, EpochSettings& settings, const Observer& observer) {
+  settings.input = tables.trained_input();
+  settings.output = tables.trained_output();
+  settings.optimizer = tables.optimizer();
+  settings.first_step = tables.steps();
+  std::int64_t groups = 0;   // of an epoch that ends in an exception, those of its last report
+  const auto observe = [&observer, &groups](const EpochProgress& progress) {
+    groups = progress.groups;
+    return keep_going(observer, progress);
+  };
+  try {
+    const EpochProgress progress = train_epoch(settings, observe);
+    tables.add_steps(progress.groups);
+    return progress;
+  } catch (...) {
+    tables.add_steps(groups);
+    throw;
+  }
 }
 
 EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids, const Array<std::int64_t>& offsets,
@@ -146,11 +130,10 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
                                  const WindowSettings& architecture, const Subwords* subwords, double subsample,
                                  double learning_rate, const Schedule& schedule, std::int64_t run_epoch,
                                  std::int64_t run_epochs, std::int64_t epoch, std::uint64_t seed, int threads,
-                                 const std::function<bool(const EpochProgress&)>& observer) {
+                                 const Observer& observer) {
   const ActiveCall active;
   const Tables::Busy busy(tables);
-  if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
-  EpochSettings settings;
+  EpochSettings settings = run_settings(learning_rate, schedule, run_epoch, run_epochs, epoch, seed, threads);
   settings.corpus = corpus_view(ids, offsets);
   const auto word_counts = as_span(counts, "counts");
   const auto rows = static_cast<std::int64_t>(word_counts.size());
@@ -166,35 +149,53 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
   settings.architecture = architecture;
   settings.subwords = subwords;
   settings.objective = &objective.objective();
-  settings.kernels = &active_kernels();
-  settings.input = tables.trained_input();
-  settings.output = tables.trained_output();
-  settings.optimizer = tables.optimizer();
-  settings.first_step = tables.steps();
-  settings.schedule = schedule;
-  settings.learning_rate = learning_rate;
-  settings.run_epoch = run_epoch;
-  settings.run_epochs = run_epochs;
-  settings.epoch = epoch;
-  settings.seed = seed;
-  settings.threads = threads;
   const py::gil_scoped_release release;
   check_corpus(settings.corpus, rows);
   const std::vector<std::uint32_t> thresholds = keep_thresholds(word_counts, subsample);
   settings.keep_thresholds = thresholds;
-  std::int64_t groups = 0;   // of an epoch that ends in an exception, those of its last report
-  const auto observe = [&observer, &groups](const EpochProgress& progress) {
-    groups = progress.groups;
-    return keep_going(observer, progress);
-  };
-  try {
-    const EpochProgress progress = train_epoch(settings, observe);
-    tables.add_steps(progress.groups);
-    return progress;
-  } catch (...) {
-    tables.add_steps(groups);
-    throw;
+  return run_epoch_of(tables, settings, observer);
+}
+
+// Weights of so many things, none negative or not finite, or none at all.
+std::span<const float> optional_weights(const std::optional<Array<float>>& array, std::int64_t size, const char* name) {
+  if (!array) return {};
+  const auto weights = as_span(*array, name);
+  if (static_cast<std::int64_t>(weights.size()) != size)
+    throw ValueError(std::string(name) + " must have " + std::to_string(size) + " entries, got " +
+                     std::to_string(weights.size()));
+  for (const float weight : weights) {
+    if (!(weight >= 0) || !std::isfinite(weight))
+      throw ValueError(std::string(name) + " must be finite and not negative, got " + std::to_string(weight));
   }
+  return weights;
+}
+
+EpochProgress train_documents_epoch(Tables& tables, const TextFeatures& features, const Documents& documents,
+                                    const std::optional<Array<float>>& weights,
+                                    const std::optional<Array<float>>& label_weights, bool every_label,
+                                    const OwnedObjective& objective, double learning_rate, const Schedule& schedule,
+                                    std::int64_t run_epoch, std::int64_t run_epochs, std::int64_t epoch,
+                                    std::uint64_t seed, int threads, const Observer& observer) {
+  const ActiveCall active;
+  const Tables::Busy busy(tables);
+  EpochSettings settings = run_settings(learning_rate, schedule, run_epoch, run_epochs, epoch, seed, threads);
+  const auto size = static_cast<std::int64_t>(documents.size());
+  if (features.num_rows() != tables.input().rows)
+    throw ValueError("features must have as many rows as the input table, " + std::to_string(tables.input().rows) +
+                     ", got " + std::to_string(features.num_rows()));
+  if (features.num_labels() != objective.num_targets() || objective.num_rows() > tables.output().rows)
+    throw ValueError("objective must have as many targets as there are labels, " +
+                     std::to_string(features.num_labels()) + ", got " + std::to_string(objective.num_targets()));
+  if (every_label && !takes_several_targets(objective.objective()))
+    throw ValueError("objective must take several targets to predict every label, got one that does not");
+  const DocumentSource source = {&features, &documents, optional_weights(weights, size, "weights"),
+                                 optional_weights(label_weights, features.num_labels(), "label_weights"), every_label};
+  settings.documents = &source;
+  settings.objective = &objective.objective();
+  const py::gil_scoped_release release;
+  check(documents, features.num_rows());
+  check_labels(documents, features.num_labels());
+  return run_epoch_of(tables, settings, observer);
 }
 
 template <class T>
@@ -316,6 +317,10 @@ void bind_tables(py::module_& module) {
            py::arg("subwords") = none, py::arg("subsample"), py::arg("learning_rate"), py::arg("schedule"),
            py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"),
            py::arg("observer"))
+      .def("train_documents", &train_documents_epoch, py::kw_only(), py::arg("features"), py::arg("documents"),
+           py::arg("weights").noconvert() = none, py::arg("label_weights").noconvert() = none, py::arg("every_label"),
+           py::arg("objective"), py::arg("learning_rate"), py::arg("schedule"), py::arg("run_epoch"),
+           py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"), py::arg("observer"))
       .def("train_batch", &train_batch, py::kw_only(), py::arg("bag_rows").noconvert(),
            py::arg("bag_offsets").noconvert() = none, py::arg("bag_weights").noconvert() = none,
            py::arg("forward_scale").noconvert() = none, py::arg("backward_scale").noconvert() = none,
@@ -352,7 +357,7 @@ void bind_trainer(py::module_& module) {
                   py::arg("num_sampled"), py::kw_only(), py::arg("unique"), py::arg("keep_hits"),
                   py::arg("temperature"), py::arg("label_smoothing"))
       .def_static("all_rows", &OwnedObjective::all_rows, py::arg("num_rows"), py::kw_only(), py::arg("softmax"),
-                  py::arg("temperature") = 1.0F, py::arg("label_smoothing") = 0.0F)
+                  py::arg("temperature") = 1.0F, py::arg("label_smoothing") = 0.0F, py::arg("every_target") = false)
       .def_static("two_level_softmax", &OwnedObjective::two_level_softmax, py::arg("class_of").noconvert())
       .def_static("hierarchical_softmax", &OwnedObjective::hierarchical_softmax, py::arg("tree"),
                   py::keep_alive<0, 1>());

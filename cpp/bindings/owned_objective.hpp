@@ -65,13 +65,13 @@ class OwnedObjective {
   }
 
   static std::unique_ptr<OwnedObjective> all_rows(std::int64_t num_rows, bool softmax, float temperature,
-                                                  float label_smoothing) {
+                                                  float label_smoothing, bool every_target) {
     if (num_rows < 1 || num_rows > 0x7fffffff)
       throw ValueError("num_rows must be at least 1 and below 2^31, got " + std::to_string(num_rows));
     std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
     owned->num_targets_ = owned->num_rows_ = num_rows;
     const Link link = softmax ? Link::kSoftmax : Link::kLogistic;
-    owned->objective_.emplace(AllRowsObjective(num_rows, link, temperature, label_smoothing));
+    owned->objective_.emplace(AllRowsObjective(num_rows, link, temperature, label_smoothing, every_target));
     return owned;
   }
 

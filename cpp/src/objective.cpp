@@ -328,7 +328,10 @@ void AllRowsObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
     const std::size_t begin = several ? static_cast<std::size_t>(buffer.target_offsets[g]) : g;
     const std::size_t end = several ? static_cast<std::size_t>(buffer.target_offsets[g + 1]) : g + 1;
     const float share = (1 - label_smoothing_) / static_cast<float>(end - begin);
-    for (std::size_t i = begin; i < end; ++i) buffer.shared_labels[g * rows + index(buffer.targets[i])] += share;
+    for (std::size_t i = begin; i < end; ++i) {
+      float& label = buffer.shared_labels[g * rows + index(buffer.targets[i])];
+      label = every_target_ ? 1 : label + share;
+    }
   }
 }
 

@@ -1,10 +1,9 @@
 // n-grams of words, and which rows a vocabulary's words have.
 #include "hogvec/subword.hpp"
 
-#include <algorithm>
-#include <bit>
 #include <string>
 
+#include "hogvec/bucket_set.hpp"
 #include "hogvec/error.hpp"
 
 namespace hogvec {
@@ -14,46 +13,6 @@ namespace {
 constexpr std::int64_t kMostBuckets = 0x7fffffff;
 
 bool continues_code_point(char byte) { return (static_cast<unsigned char>(byte) & 0xc0U) == 0x80U; }
-
-// A set of buckets that knows how many smaller ones it has. As bits it takes 1.5 for every bucket there is, and so it
-// is a list where the words have few letters: a number of buckets out of a file takes no memory by itself.
-class BucketSet {
- public:
-  BucketSet(std::int64_t buckets, std::size_t letters) {
-    const std::size_t words = static_cast<std::size_t>(buckets) / 64 + 1;
-    if (words <= letters) bits_.resize(words);
-  }
-
-  void add(std::uint32_t bucket) {
-    if (bits_.empty())
-      members_.push_back(bucket);
-    else
-      bits_[bucket / 64] |= std::uint64_t{1} << bucket % 64;
-  }
-
-  // Nothing is added any more; members and ranks are known from then on.
-  void finish() {
-    std::ranges::sort(members_);
-    members_.erase(std::ranges::unique(members_).begin(), members_.end());
-    before_.resize(bits_.size());
-    for (std::size_t i = 0; i < bits_.size(); ++i) {
-      before_[i] = static_cast<std::uint32_t>(members_.size());
-      for (std::uint64_t rest = bits_[i]; rest != 0; rest &= rest - 1)
-        members_.push_back(static_cast<std::uint32_t>(64 * i) + static_cast<std::uint32_t>(std::countr_zero(rest)));
-    }
-  }
-  const std::vector<std::uint32_t>& members() const { return members_; }   // ascending
-  std::uint32_t rank(std::uint32_t bucket) const {
-    if (bits_.empty()) return static_cast<std::uint32_t>(std::ranges::lower_bound(members_, bucket) - members_.begin());
-    const std::uint64_t below = (std::uint64_t{1} << bucket % 64) - 1;
-    return before_[bucket / 64] + static_cast<std::uint32_t>(std::popcount(bits_[bucket / 64] & below));
-  }
-
- private:
-  std::vector<std::uint32_t> members_;
-  std::vector<std::uint64_t> bits_;
-  std::vector<std::uint32_t> before_;
-};
 
 }   // namespace
 

@@ -9,6 +9,10 @@
 #include <string>
 #include <vector>
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #include "hogvec/error.hpp"
 #include "hogvec/random.hpp"
 #include "hogvec/schedule.hpp"
@@ -24,7 +28,8 @@ std::size_t batch_groups(const EpochSettings& settings) {
   constexpr std::int64_t kMostGroups = 128;
   constexpr std::int64_t kMostRows = 65536;
   constexpr std::int64_t kMostProducts = std::int64_t{1} << 26;   // of two floats, in the scores
-  const std::int64_t words = 2 * std::int64_t{settings.architecture.window};
+  const bool documents = settings.documents != nullptr;           // which mind their rows themselves
+  const std::int64_t words = documents ? 1 : 2 * std::int64_t{settings.architecture.window};
   const Subwords* const subwords = settings.subwords;
   const std::int64_t rows =
       subwords == nullptr ? words
@@ -71,12 +76,31 @@ bool all_finite(TableView table) {
   return finite;
 }
 
-void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& counts, const StopFlag& stop) {
-  const auto tokens = static_cast<std::int64_t>(settings.corpus.tokens.size());
-  const std::int64_t chunk_size = chunk_tokens(settings.architecture);
+// Numbers below 2^-126 count as 0 on the thread of a worker, and there alone: arithmetic with them takes a hundred
+// times as long on x86, and questions that are long since answered have gradients of that size.
+class SmallIsZero {
+ public:
+#if defined(__SSE__)
+  SmallIsZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlushResults | kFlushOperands); }
+  ~SmallIsZero() { _mm_setcsr(before_); }
+#else
+  SmallIsZero() = default;
+#endif
+  SmallIsZero(const SmallIsZero&) = delete;
+  SmallIsZero& operator=(const SmallIsZero&) = delete;
+
+ private:
+#if defined(__SSE__)
+  static constexpr unsigned kFlushResults = 0x8000, kFlushOperands = 0x0040;
+  unsigned before_;
+#endif
+};
+
+// Trains on the chunks of `positions` positions that the worker gets.
+template <class Examples>
+void train_chunks(const EpochSettings& settings, Examples examples, std::int64_t positions, std::int64_t chunk_size,
+                  Shared& shared, WorkerCounts& counts, const StopFlag& stop) {
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
-  WindowExamples examples(settings.corpus, settings.architecture, settings.keep_thresholds,
-                          make_key(settings.seed, Purpose::kExample, epoch), settings.subwords);
   const std::size_t most_groups = batch_groups(settings);
   const Scoring scoring = std::visit([](const auto& objective) { return objective.scoring(); }, *settings.objective);
   const Kernels::Train train = settings.kernels->train(scoring.link);
@@ -85,8 +109,8 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   for (;;) {
     const std::int64_t chunk = shared.next_chunk.fetch_add(1, std::memory_order_relaxed);
     const Position begin = chunk * chunk_size;
-    if (begin >= tokens) return;
-    const Position end = std::min(begin + chunk_size, tokens);
+    if (begin >= positions) return;
+    const Position end = std::min(begin + chunk_size, positions);
     examples.start(begin, end);
     Stream stream(make_key(settings.seed, Purpose::kCandidates, epoch, static_cast<std::uint64_t>(chunk)));
     GroupSettings group;
@@ -96,7 +120,7 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
     group.score_scale = scoring.score_scale;
     for (;;) {
       if (stop.load(std::memory_order_relaxed)) return;
-      const double passed = static_cast<double>(examples.position()) / static_cast<double>(tokens);
+      const double passed = static_cast<double>(examples.position()) / static_cast<double>(positions);
       if (!examples.fill(buffer, most_groups)) break;
       std::visit([&](const auto& objective) { objective.add_candidates(buffer, stream); }, *settings.objective);
       const double progress =
@@ -122,6 +146,21 @@ void run_worker(const EpochSettings& settings, Shared& shared, WorkerCounts& cou
   }
 }
 
+void run_worker(const EpochSettings& settings, std::span<const std::uint32_t> order, Shared& shared,
+                WorkerCounts& counts, const StopFlag& stop) {
+  const SmallIsZero small_is_zero;
+  const std::uint64_t key = make_key(settings.seed, Purpose::kExample, static_cast<std::uint64_t>(settings.epoch));
+  if (settings.documents != nullptr) {
+    train_chunks(settings, DocumentExamples(*settings.documents, order, key), static_cast<std::int64_t>(order.size()),
+                 chunk_documents(*settings.documents), shared, counts, stop);
+    return;
+  }
+  train_chunks(settings,
+               WindowExamples(settings.corpus, settings.architecture, settings.keep_thresholds, key, settings.subwords),
+               static_cast<std::int64_t>(settings.corpus.tokens.size()), chunk_tokens(settings.architecture), shared,
+               counts, stop);
+}
+
 EpochProgress sum_up(const Shared& shared) {
   EpochProgress progress;
   for (const WorkerCounts& counts : shared.counts) {
@@ -140,8 +179,12 @@ EpochProgress sum_up(const Shared& shared) {
 
 EpochProgress train_epoch(const EpochSettings& settings, const Observer& observer, std::chrono::milliseconds period) {
   Shared shared(settings.threads, settings.first_step);
+  std::vector<std::uint32_t> order;
+  if (settings.documents != nullptr)
+    order = document_order(*settings.documents,
+                           make_key(settings.seed, Purpose::kOrder, static_cast<std::uint64_t>(settings.epoch)));
   const auto work = [&](int worker, const StopFlag& stop) {
-    run_worker(settings, shared, shared.counts[static_cast<std::size_t>(worker)], stop);
+    run_worker(settings, order, shared, shared.counts[static_cast<std::size_t>(worker)], stop);
   };
   const bool finished = run_workers(settings.threads, [&] { return observer(sum_up(shared)); }, work, period);
   EpochProgress progress = sum_up(shared);

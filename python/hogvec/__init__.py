@@ -14,6 +14,7 @@ from hogvec import diagnostics
 from hogvec._loss import Gradients, Loss, Step, TopK
 from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
+from hogvec.classification import Evaluation, Predictions
 from hogvec.corpus import Corpus
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
@@ -33,6 +34,7 @@ from hogvec.samplers import (
     Word2VecTableSampler,
 )
 from hogvec.subword_vectors import SubwordVectors
+from hogvec.text_classifier import TextClassifier
 from hogvec.trainer import EpochReport, Progress, Trainer
 from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
 from hogvec.vocabulary import Vocabulary
@@ -49,6 +51,7 @@ __all__ = [
     "ClassTree",
     "Corpus",
     "EpochReport",
+    "Evaluation",
     "FastText",
     "Gradients",
     "HardOf",
@@ -66,6 +69,7 @@ __all__ = [
     "OneVsAll",
     "Optimizer",
     "OptimizerState",
+    "Predictions",
     "Progress",
     "RMSProp",
     "Sample",
@@ -76,6 +80,7 @@ __all__ = [
     "Softmax",
     "Step",
     "SubwordVectors",
+    "TextClassifier",
     "TopK",
     "Trainer",
     "Tree",

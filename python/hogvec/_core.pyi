@@ -49,6 +49,59 @@ class Subwords:
     @property
     def buckets(self) -> npt.NDArray[np.uint32]: ...
 
+class Texts:
+    @staticmethod
+    def pack(texts: Iterable[str]) -> Texts: ...
+    @staticmethod
+    def lines(buffer: npt.NDArray[np.uint8]) -> Texts: ...
+    @staticmethod
+    def slices(buffer: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> Texts: ...
+    def __len__(self) -> int: ...
+    def count(
+        self,
+        *,
+        label_prefix: str,
+        min_count: int,
+        min_count_label: int,
+        keep: Vocabulary | None = None,
+        threads: int,
+    ) -> tuple[Vocabulary, Vocabulary, int]: ...
+
+class Documents:
+    def __len__(self) -> int: ...
+    @property
+    def offsets(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def entries(self) -> npt.NDArray[np.uint32]: ...
+    @property
+    def label_offsets(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def labels(self) -> npt.NDArray[np.int32]: ...
+    def set_labels(self, offsets: npt.NDArray[np.int64], labels: npt.NDArray[np.int32]) -> None: ...
+
+class TextFeatures:
+    def __init__(
+        self,
+        words: Vocabulary,
+        labels: Vocabulary,
+        *,
+        word_ngrams: int,
+        min_n: int,
+        max_n: int,
+        buckets: int,
+        label_prefix: str,
+        kept: npt.NDArray[np.uint32] | None = None,
+        missing_count: bool = False,
+    ) -> None: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_labels(self) -> int: ...
+    def encode(self, texts: Texts, *, unknown_labels: bool = False, threads: int) -> Documents: ...
+    def reached(self, documents: Documents) -> npt.NDArray[np.uint32]: ...
+    def renumber(self, documents: Documents) -> None: ...
+    def means(self, texts: Texts, table: npt.NDArray[np.float32], threads: int) -> npt.NDArray[np.float32]: ...
+
 class AliasTable:
     def __init__(self, weights: npt.NDArray[np.float64]) -> None: ...
     def __len__(self) -> int: ...
@@ -183,7 +236,12 @@ class Objective:
     ) -> Objective: ...
     @staticmethod
     def all_rows(
-        num_rows: int, *, softmax: bool, temperature: float = 1.0, label_smoothing: float = 0.0
+        num_rows: int,
+        *,
+        softmax: bool,
+        temperature: float = 1.0,
+        label_smoothing: float = 0.0,
+        every_target: bool = False,
     ) -> Objective: ...
     @staticmethod
     def two_level_softmax(class_of: npt.NDArray[np.int32]) -> Objective: ...
@@ -231,6 +289,24 @@ class Tables:
         architecture: WindowSettings,
         subwords: Subwords | None = None,
         subsample: float,
+        learning_rate: float,
+        schedule: Schedule,
+        run_epoch: int,
+        run_epochs: int,
+        epoch: int,
+        seed: int,
+        threads: int,
+        observer: Callable[[EpochProgress], bool],
+    ) -> EpochProgress: ...
+    def train_documents(
+        self,
+        *,
+        features: TextFeatures,
+        documents: Documents,
+        weights: npt.NDArray[np.float32] | None = None,
+        label_weights: npt.NDArray[np.float32] | None = None,
+        every_label: bool,
+        objective: Objective,
         learning_rate: float,
         schedule: Schedule,
         run_epoch: int,

@@ -1,22 +1,24 @@
 """Safetensors files written in blocks and read as checked memory maps.
 
-The `safetensors` package wants whole contiguous tensors; this streams a strided table, and maps without copying.
+The `safetensors` package wants whole contiguous tensors; this streams a strided table, and maps without copying. The
+same form also goes to bytes and back, which is how objects that have such a file are pickled.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hogvec._files import replace_file
 
-__all__ = ["read_safetensors", "row_blocks", "write_safetensors"]
+__all__ = ["parse_safetensors", "read_safetensors", "row_blocks", "safetensors_bytes", "write_safetensors"]
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -48,6 +50,18 @@ def write_safetensors(
     OSError
         The file cannot be written; what stood at `path` is still there.
     """
+    with replace_file(path) as file:
+        _write(file, tensors, metadata)
+
+
+def safetensors_bytes(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """Return what `write_safetensors` would write."""
+    file = io.BytesIO()
+    _write(file, tensors, metadata)
+    return file.getvalue()
+
+
+def _write(file: BinaryIO, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     # Wide elements first: every tensor then starts at a multiple of its element size, and there are no holes.
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
@@ -59,13 +73,12 @@ def write_safetensors(
         header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 8) % 64)
-    with replace_file(path) as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for name in names:
-            tensor = tensors[name]
-            for start, stop in row_blocks(tensor):
-                block = np.ascontiguousarray(tensor[start:stop], dtype=tensor.dtype.newbyteorder("<"))
-                file.write(block.reshape(-1).view(np.uint8).data)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for name in names:
+        tensor = tensors[name]
+        for start, stop in row_blocks(tensor):
+            block = np.ascontiguousarray(tensor[start:stop], dtype=tensor.dtype.newbyteorder("<"))
+            file.write(block.reshape(-1).view(np.uint8).data)
 
 
 def read_safetensors(
@@ -88,28 +101,43 @@ def read_safetensors(
         raise ValueError(f"{os.fspath(path)!r} must be a whole {kind}: {error}") from None
 
 
+def parse_safetensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Take apart what `safetensors_bytes` returned; the tensors are views of it. ValueError as `read_safetensors`."""
+    layout, metadata, begin = _read_layout(io.BytesIO(data), len(data))
+    return _views(np.frombuffer(data, np.uint8, offset=begin), layout), metadata
+
+
+_Layout = dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]]  # begin, end, dtype and shape of every tensor
+
+
 def _map_file(path: str | os.PathLike[str]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if size < 8:
-            raise ValueError(f"a file has at least 8 bytes, got {size}")
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(_LONGEST_HEADER, size - 8):
-            raise ValueError(f"its header claims {length} bytes of a file of {size}")
-        header = _parse_header(file.read(length))
-        metadata = header.pop("__metadata__", {})
-        if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-            raise ValueError("its metadata are not a map of strings")
-        layout = _check_layout(header, size - 8 - length)
-        if size == 8 + length:
+        layout, metadata, begin = _read_layout(file, size)
+        if size == begin:
             data = np.empty(0, np.uint8)
         else:
-            data = np.asarray(np.memmap(file, np.uint8, "r", offset=8 + length, shape=(size - 8 - length,)))
+            data = np.asarray(np.memmap(file, np.uint8, "r", offset=begin, shape=(size - begin,)))
     data.flags.writeable = False
-    tensors = {}
-    for name, (begin, end, dtype, shape) in layout.items():
-        tensors[name] = data[begin:end].view(dtype).reshape(shape)
-    return tensors, metadata
+    return _views(data, layout), metadata
+
+
+def _views(data: NDArray[np.uint8], layout: _Layout) -> dict[str, NDArray[Any]]:
+    return {name: data[begin:end].view(dtype).reshape(shape) for name, (begin, end, dtype, shape) in layout.items()}
+
+
+def _read_layout(file: BinaryIO, size: int) -> tuple[_Layout, dict[str, str], int]:
+    """Return where the tensors lie, the metadata, and where the data begin."""
+    if size < 8:
+        raise ValueError(f"a file has at least 8 bytes, got {size}")
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(_LONGEST_HEADER, size - 8):
+        raise ValueError(f"its header claims {length} bytes of a file of {size}")
+    header = _parse_header(file.read(length))
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are not a map of strings")
+    return _check_layout(header, size - 8 - length), metadata, 8 + length
 
 
 def _parse_header(text: bytes) -> dict[str, Any]:
@@ -127,13 +155,13 @@ def _parse_header(text: bytes) -> dict[str, Any]:
     return header
 
 
-def _check_layout(header: Mapping[str, Any], size: int) -> dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]]:
-    """Return begin, end, dtype and shape of every tensor; together they cover the `size` bytes of data exactly."""
+def _check_layout(header: Mapping[str, Any], size: int) -> _Layout:
+    """Return where every tensor lies; together they cover the `size` bytes of data exactly."""
 
     def whole_numbers(value: Any) -> bool:
         return isinstance(value, list) and all(type(number) is int and 0 <= number < 2**63 for number in value)
 
-    layout: dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]] = {}
+    layout: _Layout = {}
     for name, entry in header.items():
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise ValueError(f"tensor {name!r} must have dtype, shape and data_offsets")

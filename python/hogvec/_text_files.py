@@ -12,10 +12,13 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from . import _core
 from ._progress import progress_bar
 
-__all__ = ["ENCODING_ERRORS", "PathOrPaths", "check_paths", "feed_files"]
+__all__ = ["ENCODING_ERRORS", "PathOrPaths", "check_paths", "feed_files", "read_bytes"]
 
 PathOrPaths: TypeAlias = "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]"
 
@@ -67,6 +70,15 @@ def feed_files(
                         done = file.tell()
                 encoder.end_file()
                 after_block()
+
+
+def read_bytes(path: str) -> NDArray[np.uint8]:
+    """Return all bytes of a file, decompressed by its name. An error names it."""
+    with _named_errors(path), open(path, "rb", buffering=0) as file:
+        blocks = bytearray()
+        for block in _read_blocks(path, file, 1 << 20):
+            blocks += block
+        return np.frombuffer(blocks, np.uint8)
 
 
 @contextlib.contextmanager

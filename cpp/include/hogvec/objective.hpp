@@ -123,11 +123,17 @@ class SampledSoftmaxObjective {
   std::vector<float> log_q_;          // (n,), for draws with replacement
 };
 
-// All rows, label 1 at the target: the softmax itself, or a yes-or-no question for each (Rifkin and Klautau 2004).
+// All rows, label 1 at the target: the softmax itself, or a yes-or-no question for each (Rifkin and Klautau 2004). Of
+// several targets each has its share of that label or, if `every_target`, the answer to each of them is yes.
 class AllRowsObjective {
  public:
-  AllRowsObjective(std::int64_t num_rows, Link link, float temperature = 1, float label_smoothing = 0)
-      : num_rows_(num_rows), link_(link), temperature_(temperature), label_smoothing_(label_smoothing) {}
+  AllRowsObjective(std::int64_t num_rows, Link link, float temperature = 1, float label_smoothing = 0,
+                   bool every_target = false)
+      : num_rows_(num_rows),
+        link_(link),
+        temperature_(temperature),
+        label_smoothing_(label_smoothing),
+        every_target_(every_target) {}
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
   std::int64_t most_candidates() const { return num_rows_; }
   Scoring scoring() const { return {link_, 1 / temperature_, 1}; }
@@ -136,6 +142,7 @@ class AllRowsObjective {
   std::int64_t num_rows_;
   Link link_;
   float temperature_, label_smoothing_;
+  bool every_target_;
 };
 
 // Words in classes, class after class.

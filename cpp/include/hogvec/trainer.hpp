@@ -7,6 +7,7 @@
 #include <span>
 
 #include "hogvec/architecture.hpp"
+#include "hogvec/document_examples.hpp"
 #include "hogvec/kernels.hpp"
 #include "hogvec/objective.hpp"
 #include "hogvec/optimizer.hpp"
@@ -20,6 +21,7 @@ namespace hogvec {
 inline constexpr std::int64_t kLossEvery = 16;
 
 struct EpochSettings {
+  const DocumentSource* documents = nullptr;   // trained on, if given, in place of the next four
   CorpusView corpus;
   WindowSettings architecture;
   std::span<const std::uint32_t> keep_thresholds;   // (n_words,)
@@ -39,7 +41,7 @@ struct EpochSettings {
 };
 
 struct EpochProgress {
-  std::int64_t words = 0;           // tokens of the corpus passed
+  std::int64_t words = 0;           // tokens of the corpus, or documents, passed
   std::int64_t trained_words = 0;   // of these, kept by subsampling
   std::int64_t groups = 0;
   LossSum loss;

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hogvec._safetensors import write_safetensors
-from hogvec.keyed_vectors import read_vectors_file, word_tensors, words_of
+from hogvec._vectors_file import read_vectors_file, word_tensors, words_of
 
 __all__ = ["read_model", "write_model"]
 
