@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "hogvec/error.hpp"
+#include "hogvec/math.hpp"
 #include "hogvec/output_layer.hpp"
 
 namespace hogvec {
@@ -24,7 +24,6 @@ constexpr std::int64_t kCachedScoreFloats = std::int64_t{1} << 19;
 constexpr std::int64_t kMostBlock = 4032;                    // hidden vectors of a block
 constexpr std::int64_t kChunk = 4;                           // panels whose coefficients a worker holds at once
 constexpr std::int64_t kBlockFloats = kBlockRows * kPanel;   // coefficients of a panel
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Work below this many products of two floats is done on the calling thread: a thread costs more than it saves, and
 // nobody waits so long that a Ctrl-C mattered.

@@ -7,21 +7,9 @@
 #include <string>
 
 #include "hogvec/error.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
-
-double dot(const float* a, const float* b, std::int64_t n) {
-  constexpr std::int64_t kSums = 8;   // sums of their own let the compiler use whole registers
-  double sums[kSums] = {};
-  std::int64_t i = 0;
-  for (; i + kSums <= n; i += kSums) {
-    for (std::int64_t j = 0; j < kSums; ++j) sums[j] += double{a[i + j]} * double{b[i + j]};
-  }
-  for (; i < n; ++i) sums[0] += double{a[i]} * double{b[i]};
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return sum;
-}
 
 double inverse_length(const float* row, std::int64_t dim) {
   const double squares = dot(row, row, dim);

@@ -3,21 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "hogvec/error.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
 namespace {
 
 constexpr std::int64_t kBlock = 1008;           // hidden vectors taken at a time
 constexpr std::int64_t kKeptBytes = 64 << 20;   // of the best outputs of a block, if its hidden vectors have so few
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
-double softplus(double x) { return -log_sigmoid(-x); }
 
 void check(const OutputScores& scores, FloatRows hidden) {
   const auto expect = [](const char* what, std::int64_t expected, std::int64_t got) {

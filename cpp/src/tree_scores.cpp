@@ -9,13 +9,10 @@
 #include <vector>
 
 #include "hogvec/error.hpp"
-#include "hogvec/output_panels.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
 namespace {
-
-// ln(1 / (1 + exp(-x))): exp never overflows, and log1p keeps what is small.
-double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
 
 double score(const TreeModel& model, const float* hidden, std::int64_t node) {
   double s = dot(hidden, model.weights.row(node), model.weights.dim);
