@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hogvec/error.hpp"
+#include "hogvec/layer_checks.hpp"
 #include "hogvec/math.hpp"
 
 namespace hogvec {
@@ -16,18 +17,12 @@ constexpr std::int64_t kBlock = 1008;           // hidden vectors taken at a tim
 constexpr std::int64_t kKeptBytes = 64 << 20;   // of the best outputs of a block, if its hidden vectors have so few
 
 void check(const OutputScores& scores, FloatRows hidden) {
-  const auto expect = [](const char* what, std::int64_t expected, std::int64_t got) {
-    if (got != expected) throw ValueError(what + std::to_string(expected) + ", got " + std::to_string(got));
-  };
   const LayerModel& model = scores.model;
-  expect("hidden must have as many columns as weights, ", model.weights.dim, hidden.dim);
-  if (!model.bias.empty())
-    expect("bias must have an entry for each row of weights, ", model.weights.rows,
-           static_cast<std::int64_t>(model.bias.size()));
+  check_hidden(hidden, model.weights);
+  if (!model.bias.empty()) check_bias(model.bias, model.weights);
   if (!scores.log_offsets.empty())
-    expect("log_offsets must have an entry for each row of weights, ", model.weights.rows,
-           static_cast<std::int64_t>(scores.log_offsets.size()));
-  check_finite(hidden, "hidden");
+    check_size("log_offsets must have an entry for each row of weights", model.weights.rows,
+               std::ssize(scores.log_offsets));
 }
 
 // What is added to the products of every row.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -42,6 +43,14 @@ inline double dot(const float* a, const float* b, std::int64_t n) {
   double sum = 0;
   for (const double part : sums) sum += part;
   return sum;
+}
+
+// Whether all of n floats are.
+inline bool is_finite(const float* values, std::int64_t n) {
+  std::uint32_t largest = 0;   // exponent, all ones in what is not finite
+  for (std::int64_t i = 0; i < n; ++i)
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(values[i]) & 0x7f800000U);
+  return largest != 0x7f800000U;
 }
 
 }   // namespace hogvec

@@ -26,9 +26,6 @@ double inverse_length(const float* row, std::int64_t dim);
 // s of one hidden vector and one row, in double precision.
 double score(const LayerModel& model, const float* hidden, std::int64_t row);
 
-// Throws ValueError for a number that is not finite, with its row.
-void check_finite(FloatRows rows, const char* name);
-
 // The scores of rows were not finite: throws a ValueError that names the first of the rows whose weights or bias are
 // not, or says that scores overflow. No rows: all.
 [[noreturn]] void throw_not_finite(const LayerModel& model, std::span<const std::int64_t> rows);
