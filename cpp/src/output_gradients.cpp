@@ -5,11 +5,9 @@
 //   3. coefficients of every panel, and both products with them,
 //   4. own candidates, and the sum of the workers' hidden gradients.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
-#include "hogvec/error.hpp"
 #include "hogvec/math.hpp"
 #include "hogvec/output_layer.hpp"
 
@@ -28,24 +26,6 @@ constexpr std::int64_t kBlockFloats = kBlockRows * kPanel;   // coefficients of 
 // Work below this many products of two floats is done on the calling thread: a thread costs more than it saves, and
 // nobody waits so long that a Ctrl-C mattered.
 constexpr double kSmallWork = 2e6;
-
-// Phases can be shorter than what `run_workers` waits before it asks whether to go on: then it is asked between them.
-class AskNowAndThen {
- public:
-  explicit AskNowAndThen(const KeepGoing& keep_going) : keep_going_(keep_going) {}
-  bool now() {
-    last_ = std::chrono::steady_clock::now();
-    return keep_going_();
-  }
-  void if_due() {
-    if (std::chrono::steady_clock::now() - last_ < std::chrono::milliseconds(100)) return;
-    if (!now()) throw StateError("the call must run to its end, got a stop before it");
-  }
-
- private:
-  const KeepGoing& keep_going_;
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 }   // namespace
 
@@ -487,11 +467,8 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
       train_blocks(workers, block_size, results, [&](const auto& work) { work(0, stop); });
     });
   } else {
-    AskNowAndThen ask(keep_going);
-    train_blocks(workers, block_size, results, [&](const auto& work) {
-      run_workers_to_the_end(count, [&] { return ask.now(); }, work);
-      ask.if_due();
-    });
+    WorkerRounds rounds(count, keep_going);
+    train_blocks(workers, block_size, results, [&](const auto& work) { rounds.run(work); });
   }
   bool finite = std::all_of(workers.begin(), workers.end(), [](const Worker& worker) { return worker.finite; });
   for (const double loss : results.loss) finite &= std::isfinite(loss);

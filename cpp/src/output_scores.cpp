@@ -164,10 +164,11 @@ void for_every_block(const BlockKernels& kernels, const OutputScores& scores, Fl
   const auto count = static_cast<int>(std::clamp<std::int64_t>(pass.panels(), 1, threads));
   const std::int64_t kept = std::int64_t{sizeof(Entry)} * std::max(k, std::int64_t{1}) * count;
   const std::int64_t block = std::clamp<std::int64_t>(kKeptBytes / kept, 1, kBlock);
+  WorkerRounds rounds(count, keep_going);
   for (std::int64_t first = 0; first < hidden.rows; first += block) {
     const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
     std::vector<Seen> seen(static_cast<std::size_t>(count));
-    run_workers_to_the_end(count, keep_going, [&](int w, const StopFlag& stop) {
+    rounds.run([&](int w, const StopFlag& stop) {
       pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
     });
     if (!std::all_of(seen.begin(), seen.end(), [](const Seen& part) { return part.finite; }))
