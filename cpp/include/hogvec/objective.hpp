@@ -108,12 +108,12 @@ class SampledSoftmaxObjective {
   struct Rate {
     float rate, log_rate;
   };
-  struct Places;
+  struct Sample;
 
-  void add_group(BatchBuffer& buffer, std::span<const WordId> draws, Places& places) const;
-  double add_distinct(BatchBuffer& buffer, Stream& stream, Places& places) const;
-  double complete(BatchBuffer& buffer, Stream& stream, Places& places) const;
-  void add_labels(BatchBuffer& buffer, const Places& places) const;
+  void add_group(BatchBuffer& buffer, std::span<const WordId> draws, Sample& sample) const;
+  double add_distinct(BatchBuffer& buffer, Stream& stream, Sample& sample) const;
+  double complete(BatchBuffer& buffer, Stream& stream, Sample& sample) const;
+  void add_labels(BatchBuffer& buffer, const Sample& sample) const;
 
   const AliasTable* noise_;
   Settings settings_;
