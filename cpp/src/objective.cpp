@@ -72,7 +72,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.targets.size();
   // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap; and a set to merge in.
-  const std::size_t sets = (groups + kSetGroups - 1) / kSetGroups * kSetsInTurn;
+  const std::size_t sets = num_noise_sets(groups);
   buffer.draws.resize((sets + 1) * negatives);
   noise_->draw(stream, std::span(buffer.draws).first(sets * negatives));
   const std::span<WordId> merged = std::span(buffer.draws).subspan(sets * negatives);
@@ -85,8 +85,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   std::size_t place = 0;
   for (std::size_t g = 0; g < groups; ++g) {
     const WordId target = buffer.targets[g];
-    const std::size_t set = g / kSetGroups * kSetsInTurn + g % kSetsInTurn;
-    const std::span<const WordId> draws = std::span(buffer.draws).subspan(set * negatives, negatives);
+    const std::span<const WordId> draws = std::span(buffer.draws).subspan(noise_set_of(g) * negatives, negatives);
     buffer.shared_labels[place] = 1.0F;
     buffer.shared_rows[place++] = row_of(target);
     if (all_distinct(target, draws)) {

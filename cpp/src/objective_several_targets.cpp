@@ -63,13 +63,12 @@ class CandidateSums {
 
 }   // namespace
 
-// One set of draws for a group. A draw is noise for the targets that it does not equal; one that equals all of them is
-// what a hit is to a single target.
+// A group takes one set of draws. A draw is noise for the targets that it does not equal; one that equals all of them
+// is what a hit is to a single target.
 void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& stream) const {
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.target_offsets.size() - 1;
-  const std::size_t sets = (groups + kSetGroups - 1) / kSetGroups * kSetsInTurn;
-  buffer.draws.resize(sets * negatives);
+  buffer.draws.resize(num_noise_sets(groups) * negatives);
   noise_->draw(stream, buffer.draws);
   std::size_t most = 0;
   for (std::size_t g = 0; g < groups; ++g) most = std::max(most, targets_of(buffer, g).size() + negatives);
@@ -83,8 +82,7 @@ void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& str
     };
     sums.start();
     for (const WordId target : targets) sums.add(sums.find_or_add(row_of(target)), 1, 1);
-    const std::size_t set = g / kSetGroups * kSetsInTurn + g % kSetsInTurn;
-    for (WordId draw : std::span(buffer.draws).subspan(set * negatives, negatives)) {
+    for (WordId draw : std::span(buffer.draws).subspan(noise_set_of(g) * negatives, negatives)) {
       float equal = num_equal(draw);
       for (int redraw = 0; hits_ == Hits::kRedraw && equal == num_targets && redraw < kMostRedraws; ++redraw) {
         draw = noise_->draw(stream);
