@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "hogvec/math.hpp"
@@ -66,4 +67,21 @@ TEST_CASE("a dot product of floats is that of double precision") {
     }
     CHECK(std::abs(static_cast<long double>(dot(a.data(), b.data(), n)) - truth) <= 1e-15L * size);
   }
+}
+
+TEST_CASE("one number that is not finite is found wherever it stands") {
+  for (const std::size_t n : {1U, 7U, 16U, 33U}) {
+    std::vector<float> values(n, std::numeric_limits<float>::lowest());
+    values[n / 2] = std::numeric_limits<float>::denorm_min();
+    CHECK(is_finite(values.data(), static_cast<std::int64_t>(n)));
+    for (float& value : values) {
+      const float before = value;
+      for (const float bad : {HUGE_VALF, -HUGE_VALF, std::numeric_limits<float>::quiet_NaN()}) {
+        value = bad;
+        CHECK(!is_finite(values.data(), static_cast<std::int64_t>(n)));
+      }
+      value = before;
+    }
+  }
+  CHECK(is_finite(nullptr, 0));
 }
