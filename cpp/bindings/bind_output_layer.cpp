@@ -10,6 +10,7 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/error.hpp"
+#include "hogvec/layer_checks.hpp"
 #include "hogvec/output_layer.hpp"
 #include "hogvec/output_scores.hpp"
 #include "hogvec/output_step.hpp"
@@ -27,25 +28,12 @@ OwnedModel make_model(const py::object& weights, const py::object& bias, double 
   OwnedModel owned{{as_rows(weights, "weights"), {}, temperature, normalize}, weights, bias};
   if (!bias.is_none()) {
     owned.model.bias = as_floats(bias, "bias");
-    if (owned.model.bias.size() != static_cast<std::size_t>(owned.model.weights.rows)) {
-      throw ValueError("bias must have an entry for each row of weights, " + std::to_string(owned.model.weights.rows) +
-                       ", got " + std::to_string(owned.model.bias.size()));
-    }
+    check_bias(owned.model.bias, owned.model.weights);
   }
   if (owned.model.weights.rows < 1) throw ValueError("weights must have at least one row, got none");
   if (owned.model.weights.rows > INT32_MAX)
     throw ValueError("weights must have fewer than 2^31 rows, got " + std::to_string(owned.model.weights.rows));
   return owned;
-}
-
-// What gradients would refuse, before anything is drawn.
-void check_hidden(const OwnedModel& model, const py::object& hidden) {
-  const FloatRows rows = as_rows(hidden, "hidden");
-  if (rows.dim != model.model.weights.dim) {
-    throw ValueError("hidden must have as many columns as weights, " + std::to_string(model.model.weights.dim) +
-                     ", got " + std::to_string(rows.dim));
-  }
-  check_finite(rows, "hidden");
 }
 
 struct OwnedCandidates {   // with the arrays it refers to
@@ -225,7 +213,12 @@ void bind_output_layer(py::module_& module) {
            py::arg("per_example") = 1, py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true,
            py::arg("hard_of") = 1, py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
            py::arg("own_labels").noconvert() = none);
-  module.def("check_hidden", &check_hidden, py::arg("model"), py::arg("hidden"));
+  module.def(   // what gradients would refuse, before anything is drawn
+      "check_hidden",
+      [](const OwnedModel& model, const py::object& hidden) {
+        hogvec::check_hidden(as_rows(hidden, "hidden"), model.model.weights);
+      },
+      py::arg("model"), py::arg("hidden"));
   module.def("output_gradients", &gradients, py::arg("model"), py::arg("hidden"), py::arg("candidates"),
              py::arg("example_weights").noconvert(), py::arg("threads"), py::arg("instruction_set") = "");
   module.def("apply_gradients", &apply, py::arg("values"), py::arg("rows").noconvert(),

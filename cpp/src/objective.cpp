@@ -1,12 +1,12 @@
-// Candidates of the losses: draws of noise, distinct ones too, paths of a tree, all rows, classes and their members.
+// Candidates of the losses: draws of noise, distinct ones too, paths of a tree, all rows.
 #include "hogvec/objective.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numeric>
 #include <string>
 
+#include "hogvec/candidate_places.hpp"
 #include "hogvec/distinct_ids.hpp"
 #include "hogvec/error.hpp"
 
@@ -72,7 +72,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.targets.size();
   // All draws of the batch in one loop, so that the cache misses of the sampler's table overlap; and a set to merge in.
-  const std::size_t sets = (groups + kSetGroups - 1) / kSetGroups * kSetsInTurn;
+  const std::size_t sets = num_noise_sets(groups);
   buffer.draws.resize((sets + 1) * negatives);
   noise_->draw(stream, std::span(buffer.draws).first(sets * negatives));
   const std::span<WordId> merged = std::span(buffer.draws).subspan(sets * negatives);
@@ -85,8 +85,7 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   std::size_t place = 0;
   for (std::size_t g = 0; g < groups; ++g) {
     const WordId target = buffer.targets[g];
-    const std::size_t set = g / kSetGroups * kSetsInTurn + g % kSetsInTurn;
-    const std::span<const WordId> draws = std::span(buffer.draws).subspan(set * negatives, negatives);
+    const std::span<const WordId> draws = std::span(buffer.draws).subspan(noise_set_of(g) * negatives, negatives);
     buffer.shared_labels[place] = 1.0F;
     buffer.shared_rows[place++] = row_of(target);
     if (all_distinct(target, draws)) {
@@ -101,6 +100,13 @@ void NegativeSamplingObjective::add_candidates(BatchBuffer& buffer, Stream& stre
   buffer.shared_labels.resize(place);
   if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(place, 1.0F);
   add_log_q(buffer);
+}
+
+void NegativeSamplingObjective::add_log_q(BatchBuffer& buffer) const {
+  if (log_q_.empty()) return;
+  buffer.shared_log_q.resize(buffer.shared_rows.size());
+  for (std::size_t t = 0; t < buffer.shared_rows.size(); ++t)
+    buffer.shared_log_q[t] = log_q_[index(buffer.shared_rows[t])];
 }
 
 HierarchicalSoftmaxObjective::HierarchicalSoftmaxObjective(const Tree& tree) : tree_(&tree) {
@@ -140,36 +146,23 @@ void HierarchicalSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) 
   buffer.shared_labels.resize(total);
 }
 
-// The candidates of one group while they are drawn: where each word stands, by open addressing. Slots of earlier groups
-// count as empty, so that they are cleared once a batch.
-struct SampledSoftmaxObjective::Places {
-  Places(BatchBuffer& buffer, std::size_t most) : buffer_(&buffer) {
-    buffer.draw_slots.assign(std::bit_ceil(2 * most + 2), 0);
-    shift_ = 64 - std::countr_zero(buffer.draw_slots.size());
-  }
+// The candidates of one group while they are drawn.
+struct SampledSoftmaxObjective::Sample {
+  Sample(BatchBuffer& buffer, std::size_t most) : buffer_(&buffer), places_(buffer, most) {}
 
   void start(WordId word) {
-    ++group_;
     first = last;
     num_hits = 0;
     target = word;
+    places_.start(first);
     find_or_add(word);
   }
 
   // The place of a word among all candidates: `last`, as it was before, if it is new.
   std::size_t find_or_add(WordId word) {
-    const std::size_t mask = buffer_->draw_slots.size() - 1;
-    std::size_t slot = (static_cast<std::uint64_t>(word) * kGoldenGamma) >> shift_;
-    for (;; slot = (slot + 1) & mask) {
-      std::uint64_t& used = buffer_->draw_slots[slot];
-      if (used >> 32 != group_) {
-        used = group_ << 32 | (last - first);
-        buffer_->shared_rows[last] = row_of(word);
-        return last++;
-      }
-      const std::size_t place = first + (used & 0xffffffffU);
-      if (buffer_->shared_rows[place] == row_of(word)) return place;
-    }
+    const std::size_t place = places_.find_or_add(row_of(word), last);
+    if (place == last) buffer_->shared_rows[last++] = row_of(word);
+    return place;
   }
 
   std::size_t first = 0, last = 0;   // its candidates are [first, last), the target's at first
@@ -178,8 +171,7 @@ struct SampledSoftmaxObjective::Places {
 
  private:
   BatchBuffer* buffer_;
-  std::uint64_t group_ = 0;
-  int shift_;
+  CandidatePlaces places_;
 };
 
 SampledSoftmaxObjective::SampledSoftmaxObjective(const AliasTable& noise, std::span<const double> probability,
@@ -217,13 +209,13 @@ float SampledSoftmaxObjective::log_expected_count(WordId word, double num_tries,
 }
 
 // Draws with replacement: equal ones become one candidate.
-void SampledSoftmaxObjective::add_group(BatchBuffer& buffer, std::span<const WordId> draws, Places& places) const {
+void SampledSoftmaxObjective::add_group(BatchBuffer& buffer, std::span<const WordId> draws, Sample& sample) const {
   for (const WordId draw : draws) {
-    const std::size_t last = places.last;
-    const std::size_t place = places.find_or_add(draw);
+    const std::size_t last = sample.last;
+    const std::size_t place = sample.find_or_add(draw);
     if (place == last) continue;   // it is new
-    if (place == places.first) {
-      ++places.num_hits;
+    if (place == sample.first) {
+      ++sample.num_hits;
       if (!settings_.keep_hits) continue;
     }
     add_weight(buffer, place);
@@ -231,23 +223,23 @@ void SampledSoftmaxObjective::add_group(BatchBuffer& buffer, std::span<const Wor
 }
 
 // Draws until there are enough distinct words. Returns the number of draws.
-double SampledSoftmaxObjective::add_distinct(BatchBuffer& buffer, Stream& stream, Places& places) const {
+double SampledSoftmaxObjective::add_distinct(BatchBuffer& buffer, Stream& stream, Sample& sample) const {
   // Most draws would be repeats: then the rest is found at once.
   const std::size_t patience = 4 * num_sampled_ + probability_.size();
   std::size_t tries = 0;
   std::size_t found = 0;
   while (found < num_sampled_) {
-    if (tries > patience) return static_cast<double>(tries) + complete(buffer, stream, places);
+    if (tries > patience) return static_cast<double>(tries) + complete(buffer, stream, sample);
     // As many as are missing: only the last of them can be the last one needed.
     const std::span<WordId> draws = std::span(buffer.draws).first(num_sampled_ - found);
     noise_->draw(stream, draws);
     tries += draws.size();
     for (const WordId draw : draws) {
-      const std::size_t last = places.last;
-      const std::size_t place = places.find_or_add(draw);
+      const std::size_t last = sample.last;
+      const std::size_t place = sample.find_or_add(draw);
       if (place == last) ++found;
-      if (place != places.first || places.num_hits > 0) continue;
-      places.num_hits = 1;
+      if (place != sample.first || sample.num_hits > 0) continue;
+      sample.num_hits = 1;
       ++found;
       if (settings_.keep_hits) add_weight(buffer, place);
     }
@@ -256,30 +248,30 @@ double SampledSoftmaxObjective::add_distinct(BatchBuffer& buffer, Stream& stream
 }
 
 // Finds the words that are missing. Returns how many more draws they would have taken.
-double SampledSoftmaxObjective::complete(BatchBuffer& buffer, Stream& stream, Places& places) const {
+double SampledSoftmaxObjective::complete(BatchBuffer& buffer, Stream& stream, Sample& sample) const {
   std::vector<WordId> found;
-  for (std::size_t t = places.first + 1; t < places.last; ++t)
+  for (std::size_t t = sample.first + 1; t < sample.last; ++t)
     found.push_back(WordId{static_cast<std::int32_t>(index(buffer.shared_rows[t]))});
-  if (places.num_hits > 0) found.push_back(places.target);
+  if (sample.num_hits > 0) found.push_back(sample.target);
   DistinctIds distinct(num_sampled_);
   distinct.add(found);
   distinct.complete(probability_, stream.next());
   for (const WordId word : std::span(distinct.ids()).subspan(found.size())) {
-    if (places.find_or_add(word) != places.first) continue;
-    places.num_hits = 1;
-    if (settings_.keep_hits) add_weight(buffer, places.first);
+    if (sample.find_or_add(word) != sample.first) continue;
+    sample.num_hits = 1;
+    if (settings_.keep_hits) add_weight(buffer, sample.first);
   }
   return distinct.num_tries() - static_cast<double>(found.size());
 }
 
 // The label of a candidate counts as often as its weight says.
-void SampledSoftmaxObjective::add_labels(BatchBuffer& buffer, const Places& places) const {
-  const std::size_t kept = settings_.keep_hits ? places.num_hits : 0;
-  const std::size_t candidates = 1 + num_sampled_ - places.num_hits + kept;
+void SampledSoftmaxObjective::add_labels(BatchBuffer& buffer, const Sample& sample) const {
+  const std::size_t kept = settings_.keep_hits ? sample.num_hits : 0;
+  const std::size_t candidates = 1 + num_sampled_ - sample.num_hits + kept;
   const float even = settings_.label_smoothing / static_cast<float>(candidates);
-  std::fill(buffer.shared_labels.begin() + static_cast<std::ptrdiff_t>(places.first),
-            buffer.shared_labels.begin() + static_cast<std::ptrdiff_t>(places.last), even);
-  buffer.shared_labels[places.first] += (1 - settings_.label_smoothing) / static_cast<float>(1 + kept);
+  std::fill(buffer.shared_labels.begin() + static_cast<std::ptrdiff_t>(sample.first),
+            buffer.shared_labels.begin() + static_cast<std::ptrdiff_t>(sample.last), even);
+  buffer.shared_labels[sample.first] += (1 - settings_.label_smoothing) / static_cast<float>(1 + kept);
 }
 
 void SampledSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream& stream) const {
@@ -291,27 +283,27 @@ void SampledSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream& stream
   buffer.draws.resize(settings_.unique ? num_sampled_ : groups * num_sampled_);
   // With replacement all draws of the batch in one loop, so that the cache misses of the sampler's table overlap.
   if (!settings_.unique) noise_->draw(stream, buffer.draws);
-  Places places(buffer, most);
+  Sample sample(buffer, most);
   for (std::size_t g = 0; g < groups; ++g) {
-    places.start(buffer.targets[g]);
+    sample.start(buffer.targets[g]);
     double tries = 0;
     if (settings_.unique) {
-      tries = add_distinct(buffer, stream, places);
+      tries = add_distinct(buffer, stream, sample);
     } else {
-      add_group(buffer, std::span(buffer.draws).subspan(g * num_sampled_, num_sampled_), places);
+      add_group(buffer, std::span(buffer.draws).subspan(g * num_sampled_, num_sampled_), sample);
     }
-    add_labels(buffer, places);
+    add_labels(buffer, sample);
     const double log_tries = std::log(tries);
-    for (std::size_t t = places.first; t < places.last; ++t) {
+    for (std::size_t t = sample.first; t < sample.last; ++t) {
       const std::size_t row = index(buffer.shared_rows[t]);
       buffer.shared_log_q[t] =
           settings_.unique ? log_expected_count(WordId{static_cast<std::int32_t>(row)}, tries, log_tries) : log_q_[row];
     }
-    buffer.shared_offsets[g + 1] = static_cast<std::int64_t>(places.last);
+    buffer.shared_offsets[g + 1] = static_cast<std::int64_t>(sample.last);
   }
-  for (std::vector<float>* values : {&buffer.shared_labels, &buffer.shared_log_q}) values->resize(places.last);
-  buffer.shared_rows.resize(places.last);
-  if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(places.last, 1.0F);
+  for (std::vector<float>* values : {&buffer.shared_labels, &buffer.shared_log_q}) values->resize(sample.last);
+  buffer.shared_rows.resize(sample.last);
+  if (!buffer.shared_weights.empty()) buffer.shared_weights.resize(sample.last, 1.0F);
 }
 
 void AllRowsObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
@@ -332,78 +324,6 @@ void AllRowsObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
       float& label = buffer.shared_labels[g * rows + index(buffer.targets[i])];
       label = every_target_ ? 1 : label + share;
     }
-  }
-}
-
-ClassArrays make_classes(std::span<const std::int32_t> class_of) {
-  ClassArrays classes;
-  classes.class_of.assign(class_of.begin(), class_of.end());
-  for (const std::int32_t c : class_of) {
-    if (c < 0 || static_cast<std::size_t>(c) >= class_of.size())
-      throw ValueError("class_of must be at least 0 and below the number of ids, got " + std::to_string(c));
-    classes.offsets.resize(std::max(classes.offsets.size(), static_cast<std::size_t>(c) + 2), 0);
-    ++classes.offsets[static_cast<std::size_t>(c) + 1];
-  }
-  if (classes.offsets.empty()) throw ValueError("class_of must not be empty");
-  for (std::size_t c = 1; c < classes.offsets.size(); ++c) {
-    if (classes.offsets[c] == 0)
-      throw ValueError("class_of must name every class, got no id in class " + std::to_string(c - 1));
-    classes.offsets[c] += classes.offsets[c - 1];
-  }
-  std::vector<std::int64_t> next(classes.offsets.begin(), classes.offsets.end() - 1);
-  classes.members.resize(class_of.size());
-  for (std::size_t w = 0; w < class_of.size(); ++w)
-    classes.members[static_cast<std::size_t>(next[static_cast<std::size_t>(class_of[w])]++)] =
-        WordId{static_cast<std::int32_t>(w)};
-  return classes;
-}
-
-TwoLevelSoftmaxObjective::TwoLevelSoftmaxObjective(const ClassArrays& classes)
-    : classes_(&classes), place_of_(classes.members.size()) {
-  const auto num_classes = static_cast<std::size_t>(classes.num_classes());
-  for (std::size_t c = 0; c < num_classes; ++c) rows_.push_back(RowId{static_cast<std::uint32_t>(c)});
-  for (std::size_t c = 0; c < num_classes; ++c) {
-    most_candidates_ = std::max(most_candidates_, classes.offsets[c + 1] - classes.offsets[c]);
-    for (std::int64_t i = classes.offsets[c]; i < classes.offsets[c + 1]; ++i) {
-      const std::size_t word = index(classes.members[static_cast<std::size_t>(i)]);
-      rows_.push_back(RowId{static_cast<std::uint32_t>(num_classes + word)});
-      place_of_[word] = static_cast<std::int32_t>(i - classes.offsets[c]);
-    }
-  }
-  most_candidates_ += classes.num_classes();
-}
-
-void TwoLevelSoftmaxObjective::add_candidates(BatchBuffer& buffer, Stream&) const {
-  const std::size_t groups = buffer.targets.size();
-  const auto num_classes = static_cast<std::size_t>(classes_->num_classes());
-  // Group g becomes groups 2 g and 2 g + 1 of the same hidden vectors.
-  std::vector<std::int64_t>& offsets = buffer.group_offsets;
-  buffer.group_hidden.resize(2 * static_cast<std::size_t>(offsets[groups]));
-  offsets.resize(2 * groups + 1);
-  for (std::size_t g = groups; g-- > 0;) {   // from the last: no offset is overwritten before it is read
-    const std::int64_t begin = offsets[g];
-    const std::int64_t end = offsets[g + 1];
-    for (std::int64_t i = begin; i < end; ++i)
-      buffer.group_hidden[static_cast<std::size_t>(begin + i)] =
-          buffer.group_hidden[static_cast<std::size_t>(end + i)] = static_cast<std::uint32_t>(i);
-    offsets[2 * g + 2] = 2 * end;
-    offsets[2 * g + 1] = begin + end;
-  }
-  buffer.shared_offsets.assign(1, 0);
-  const auto add_group = [&](std::size_t first, std::size_t size, std::size_t labelled) {
-    const auto from = rows_.begin() + static_cast<std::ptrdiff_t>(first);
-    buffer.shared_rows.insert(buffer.shared_rows.end(), from, from + static_cast<std::ptrdiff_t>(size));
-    const std::size_t labels = buffer.shared_labels.size();
-    buffer.shared_labels.resize(labels + size, 0.0F);
-    buffer.shared_labels[labels + labelled] = 1.0F;
-    buffer.shared_offsets.push_back(static_cast<std::int64_t>(labels + size));
-  };
-  for (const WordId target : buffer.targets) {
-    const auto c = static_cast<std::size_t>(classes_->class_of[index(target)]);
-    const auto begin = static_cast<std::size_t>(classes_->offsets[c]);
-    add_group(0, num_classes, c);
-    add_group(num_classes + begin, static_cast<std::size_t>(classes_->offsets[c + 1]) - begin,
-              static_cast<std::size_t>(place_of_[index(target)]));
   }
 }
 

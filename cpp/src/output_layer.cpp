@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hogvec/error.hpp"
+#include "hogvec/layer_checks.hpp"
 
 namespace hogvec {
 namespace {
@@ -25,7 +26,6 @@ OutputLayer::OutputLayer(const BlockKernels& kernels, const LayerModel& model, F
       candidates_(candidates),
       offsets_((check(), shared_offsets())),
       panels_(model_, candidates_.shared_rows, candidates.all_rows, offsets_) {
-  check_finite(hidden, "hidden");
   if (candidates.own_offsets.empty()) {
     take_targets();
   } else {
@@ -36,42 +36,39 @@ OutputLayer::OutputLayer(const BlockKernels& kernels, const LayerModel& model, F
 }
 
 void OutputLayer::check() const {
-  const auto expect = [](const char* what, std::int64_t expected, std::size_t got) {
-    if (static_cast<std::int64_t>(got) != expected)
-      throw ValueError(what + text(expected) + ", got " + std::to_string(got));
-  };
   const LayerCandidates& c = candidates_;
-  expect("hidden must have as many columns as weights, ", model_.weights.dim, static_cast<std::size_t>(hidden_.dim));
-  if (!model_.bias.empty())
-    expect("bias must have an entry for each row of weights, ", model_.weights.rows, model_.bias.size());
+  check_hidden(hidden_, model_.weights);
+  if (!model_.bias.empty()) check_bias(model_.bias, model_.weights);
   if (!example_weights_.empty()) {
-    expect("example_weights must have an entry for each row of hidden, ", hidden_.rows, example_weights_.size());
+    check_size("example_weights must have an entry for each row of hidden", hidden_.rows, std::ssize(example_weights_));
     for (const float weight : example_weights_) {
       if (!(weight >= 0 && std::isfinite(weight)))
         throw ValueError("example_weights must be finite and not negative, got " + std::to_string(weight));
     }
   }
   if (!c.shared_weights.empty())
-    expect("shared_weights must have an entry for each shared row, ", static_cast<std::int64_t>(c.shared_rows.size()),
-           c.shared_weights.size());
-  const std::int64_t shared = c.all_rows ? model_.weights.rows : static_cast<std::int64_t>(c.shared_rows.size());
+    check_size("shared_weights must have an entry for each shared row", std::ssize(c.shared_rows),
+               std::ssize(c.shared_weights));
+  const std::int64_t shared = c.all_rows ? model_.weights.rows : std::ssize(c.shared_rows);
   if (!c.shared_log_q.empty())
-    expect("shared_log_q must have an entry for each shared row, ", shared, c.shared_log_q.size());
+    check_size("shared_log_q must have an entry for each shared row", shared, std::ssize(c.shared_log_q));
   for (const std::int32_t row : c.shared_rows) {
     if (row < 0 || row >= model_.weights.rows)
       throw IndexError("sampled ids must be at least 0 and below the rows of weights, " + text(model_.weights.rows) +
                        ", got " + text(row));
   }
   if (c.own_offsets.empty()) {
-    expect("targets must have a row for each row of hidden, ", hidden_.rows * c.per_example, c.targets.size());
+    check_size("targets must have a row for each row of hidden", hidden_.rows * c.per_example, std::ssize(c.targets));
     if (!c.target_log_q.empty())
-      expect("target_log_q must have an entry for each target, ", hidden_.rows * c.per_example, c.target_log_q.size());
+      check_size("target_log_q must have an entry for each target", hidden_.rows * c.per_example,
+                 std::ssize(c.target_log_q));
   } else {
-    expect("own_offsets must have an entry more than hidden has rows, ", hidden_.rows + 1, c.own_offsets.size());
+    check_size("own_offsets must have an entry more than hidden has rows", hidden_.rows + 1, std::ssize(c.own_offsets));
     if (c.own_offsets.front() != 0 || !std::is_sorted(c.own_offsets.begin(), c.own_offsets.end()))
       throw ValueError("own_offsets must start at 0 and never fall");
-    expect("own_rows must have as many entries as own_offsets says, ", c.own_offsets.back(), c.own_rows.size());
-    expect("own_labels must have as many entries as own_offsets says, ", c.own_offsets.back(), c.own_labels.size());
+    check_size("own_rows must have as many entries as own_offsets says", c.own_offsets.back(), std::ssize(c.own_rows));
+    check_size("own_labels must have as many entries as own_offsets says", c.own_offsets.back(),
+               std::ssize(c.own_labels));
   }
   for (const std::span<const std::int64_t> ids : {c.targets, c.own_rows}) {
     for (const std::int64_t row : ids) {

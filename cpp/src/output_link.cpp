@@ -3,25 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "hogvec/math.hpp"
 
 namespace hogvec {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double log_add(double a, double b) {
-  const double most = std::max(a, b);
-  if (most == -kInfinity) return most;
-  return most + std::log1p(std::exp(-std::abs(a - b)));
-}
-
-double sigmoid(double x) {
-  const double e = std::exp(-std::abs(x));
-  return (x < 0 ? e : 1.0) / (1 + e);
-}
-
-double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 
 // One softmax over the example's targets and the shared candidates. With y the labels, which sum to 1, eps the
 // smoothing and K the number of candidates: loss = sum of ((1 - eps) y + eps / K) (LSE(o) - o).

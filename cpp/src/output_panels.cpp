@@ -2,26 +2,14 @@
 #include "hogvec/output_panels.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <string>
 
 #include "hogvec/error.hpp"
+#include "hogvec/layer_checks.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
-
-double dot(const float* a, const float* b, std::int64_t n) {
-  constexpr std::int64_t kSums = 8;   // sums of their own let the compiler use whole registers
-  double sums[kSums] = {};
-  std::int64_t i = 0;
-  for (; i + kSums <= n; i += kSums) {
-    for (std::int64_t j = 0; j < kSums; ++j) sums[j] += double{a[i + j]} * double{b[i + j]};
-  }
-  for (; i < n; ++i) sums[0] += double{a[i]} * double{b[i]};
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return sum;
-}
 
 double inverse_length(const float* row, std::int64_t dim) {
   const double squares = dot(row, row, dim);
@@ -37,41 +25,11 @@ double score(const LayerModel& model, const float* hidden, std::int64_t row) {
   return s / model.temperature;
 }
 
-namespace {
-
-bool is_finite(const float* row, std::int64_t dim) {
-  std::uint32_t largest = 0;   // exponent, all ones in what is not finite
-  for (std::int64_t d = 0; d < dim; ++d)
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(row[d]) & 0x7f800000U);
-  return largest != 0x7f800000U;
-}
-
-}   // namespace
-
-void check_finite(FloatRows rows, const char* name) {
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    const float* const row = rows.row(r);
-    if (is_finite(row, rows.dim)) continue;
-    for (std::int64_t i = 0; i < rows.dim; ++i) {
-      if (!std::isfinite(row[i])) {
-        throw ValueError(std::string(name) + " must be finite, got " + std::to_string(row[i]) + " in row " +
-                         std::to_string(r));
-      }
-    }
-  }
-}
-
 void throw_not_finite(const LayerModel& model, std::span<const std::int64_t> rows) {
   const auto count = rows.empty() ? model.weights.rows : static_cast<std::int64_t>(rows.size());
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t row = rows.empty() ? i : rows[static_cast<std::size_t>(i)];
-    const float* const weights = model.weights.row(row);
-    for (std::int64_t d = 0; d < model.weights.dim; ++d) {
-      if (!std::isfinite(weights[d])) {
-        throw ValueError("weights must be finite, got " + std::to_string(weights[d]) + " in row " +
-                         std::to_string(row));
-      }
-    }
+    check_finite(model.weights, row, "weights");
     if (!model.bias.empty() && !std::isfinite(model.bias[static_cast<std::size_t>(row)])) {
       throw ValueError("bias must be finite, got " + std::to_string(model.bias[static_cast<std::size_t>(row)]) +
                        " at index " + std::to_string(row));

@@ -3,35 +3,26 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "hogvec/error.hpp"
+#include "hogvec/layer_checks.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
 namespace {
 
 constexpr std::int64_t kBlock = 1008;           // hidden vectors taken at a time
 constexpr std::int64_t kKeptBytes = 64 << 20;   // of the best outputs of a block, if its hidden vectors have so few
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
-double softplus(double x) { return -log_sigmoid(-x); }
 
 void check(const OutputScores& scores, FloatRows hidden) {
-  const auto expect = [](const char* what, std::int64_t expected, std::int64_t got) {
-    if (got != expected) throw ValueError(what + std::to_string(expected) + ", got " + std::to_string(got));
-  };
   const LayerModel& model = scores.model;
-  expect("hidden must have as many columns as weights, ", model.weights.dim, hidden.dim);
-  if (!model.bias.empty())
-    expect("bias must have an entry for each row of weights, ", model.weights.rows,
-           static_cast<std::int64_t>(model.bias.size()));
+  check_hidden(hidden, model.weights);
+  if (!model.bias.empty()) check_bias(model.bias, model.weights);
   if (!scores.log_offsets.empty())
-    expect("log_offsets must have an entry for each row of weights, ", model.weights.rows,
-           static_cast<std::int64_t>(scores.log_offsets.size()));
-  check_finite(hidden, "hidden");
+    check_size("log_offsets must have an entry for each row of weights", model.weights.rows,
+               std::ssize(scores.log_offsets));
 }
 
 // What is added to the products of every row.
@@ -173,10 +164,11 @@ void for_every_block(const BlockKernels& kernels, const OutputScores& scores, Fl
   const auto count = static_cast<int>(std::clamp<std::int64_t>(pass.panels(), 1, threads));
   const std::int64_t kept = std::int64_t{sizeof(Entry)} * std::max(k, std::int64_t{1}) * count;
   const std::int64_t block = std::clamp<std::int64_t>(kKeptBytes / kept, 1, kBlock);
+  WorkerRounds rounds(count, keep_going);
   for (std::int64_t first = 0; first < hidden.rows; first += block) {
     const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
     std::vector<Seen> seen(static_cast<std::size_t>(count));
-    run_workers_to_the_end(count, keep_going, [&](int w, const StopFlag& stop) {
+    rounds.run([&](int w, const StopFlag& stop) {
       pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
     });
     if (!std::all_of(seen.begin(), seen.end(), [](const Seen& part) { return part.finite; }))

@@ -9,13 +9,11 @@
 #include <vector>
 
 #include "hogvec/error.hpp"
-#include "hogvec/output_panels.hpp"
+#include "hogvec/layer_checks.hpp"
+#include "hogvec/math.hpp"
 
 namespace hogvec {
 namespace {
-
-// ln(1 / (1 + exp(-x))): exp never overflows, and log1p keeps what is small.
-double log_sigmoid(double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::abs(x))); }
 
 double score(const TreeModel& model, const float* hidden, std::int64_t node) {
   double s = dot(hidden, model.weights.row(node), model.weights.dim);
@@ -27,24 +25,11 @@ double score(const TreeModel& model, const float* hidden, std::int64_t node) {
   return s;
 }
 
-void check_finite(FloatRows hidden, std::int64_t row) {
-  const float* values = hidden.row(row);
-  for (std::int64_t i = 0; i < hidden.dim; ++i) {
-    if (!std::isfinite(values[i]))
-      throw ValueError("hidden must be finite, got " + std::to_string(values[i]) + " in row " + std::to_string(row));
-  }
-}
-
 void check_model(const TreeModel& model, FloatRows hidden, int threads) {
-  const auto expect = [](const char* what, std::int64_t expected, std::int64_t got) {
-    if (got != expected) throw ValueError(what + std::to_string(expected) + ", got " + std::to_string(got));
-  };
   const std::int64_t nodes = model.tree->num_inner();
-  expect("weights must have a row for each inner node, ", nodes, model.weights.rows);
-  expect("hidden must have as many columns as weights, ", model.weights.dim, hidden.dim);
-  if (!model.bias.empty()) {
-    expect("bias must have an entry for each inner node, ", nodes, static_cast<std::int64_t>(model.bias.size()));
-  }
+  check_size("weights must have a row for each inner node", nodes, model.weights.rows);
+  check_columns(hidden, model.weights);
+  if (!model.bias.empty()) check_size("bias must have an entry for each inner node", nodes, std::ssize(model.bias));
   if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
 }
 
@@ -135,7 +120,7 @@ void tree_log_likelihood(const TreeModel& model, FloatRows hidden, std::span<con
   }
   for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag&) {
     return [&](std::int64_t row) {
-      check_finite(hidden, row);
+      check_finite(hidden, row, "hidden");
       const auto target = static_cast<std::size_t>(targets[static_cast<std::size_t>(row)]);
       double log_probability = 0;
       for (auto e = static_cast<std::size_t>(tree.offsets[target]);
@@ -160,7 +145,7 @@ void tree_top_k(const TreeModel& model, FloatRows hidden, std::int64_t k, std::s
     throw ValueError("ids and log_probabilities must have k entries for each row of hidden");
   for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag& stop) {
     return [&, search = BestFirst(model, stop)](std::int64_t row) mutable {
-      check_finite(hidden, row);
+      check_finite(hidden, row, "hidden");
       const auto begin = static_cast<std::size_t>(row * k);
       const auto size = static_cast<std::size_t>(k);
       search.search(hidden.row(row), ids.subspan(begin, size), log_probabilities.subspan(begin, size));

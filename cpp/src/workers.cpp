@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "hogvec/error.hpp"
@@ -49,10 +50,10 @@ class Workers {
       work(worker, stop_);
     } catch (...) {
       error = std::current_exception();
-      stop_ = true;
     }
     const std::lock_guard lock(mutex_);
     if (error && !error_) error_ = error;
+    if (error) stop_ = true;   // once it is kept: no error that follows from the stop may come before it
     --running_;
     changed_.notify_all();
   }
@@ -64,6 +65,8 @@ class Workers {
   std::exception_ptr error_;
   std::vector<std::thread> threads_;
 };
+
+StateError stopped_early() { return StateError("the call must run to its end, got a stop before it"); }
 
 }   // namespace
 
@@ -82,7 +85,21 @@ bool run_workers(int count, const KeepGoing& keep_going, const std::function<voi
 
 void run_workers_to_the_end(int count, const KeepGoing& keep_going,
                             const std::function<void(int, const StopFlag&)>& work) {
-  if (!run_workers(count, keep_going, work)) throw StateError("the call must run to its end, got a stop before it");
+  if (!run_workers(count, keep_going, work)) throw stopped_early();
+}
+
+WorkerRounds::WorkerRounds(int count, KeepGoing keep_going)
+    : count_(count), keep_going_(std::move(keep_going)), last_asked_(std::chrono::steady_clock::now()) {}
+
+bool WorkerRounds::ask() {
+  last_asked_ = std::chrono::steady_clock::now();
+  return keep_going_();
+}
+
+void WorkerRounds::run(const std::function<void(int, const StopFlag&)>& work) {
+  const auto ask_now = [this] { return ask(); };
+  run_workers_to_the_end(count_, ask_now, work);
+  if (std::chrono::steady_clock::now() - last_asked_ >= kAskEvery && !ask()) throw stopped_early();
 }
 
 Part part_of(std::int64_t n, int worker, int count, std::int64_t unit) {

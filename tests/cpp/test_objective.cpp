@@ -149,6 +149,27 @@ TEST_CASE("groups take their sets of noise in turn") {
   }
 }
 
+TEST_CASE("a batch draws as many sets of noise as its groups take") {
+  const AliasTable noise(std::vector<double>(1000, 1.0));
+  for (const std::size_t groups : {1U, 3U, 8U, 9U, 63U, 64U, 65U, 70U, 128U, 139U}) {
+    CAPTURE(groups);
+    std::set<std::size_t> sets;
+    for (std::size_t g = 0; g < groups; ++g) sets.insert(noise_set_of(g));
+    CHECK(*sets.rbegin() == sets.size() - 1);
+    CHECK(num_noise_sets(groups) == sets.size());
+    const std::vector<std::int32_t> targets(groups, 7);
+    for (const bool several : {false, true}) {
+      BatchBuffer buffer = with_targets(targets);
+      for (std::size_t g = 0; several && g <= groups; ++g)
+        buffer.target_offsets.push_back(static_cast<std::int64_t>(g));
+      Stream stream(3), expected(3);
+      NegativeSamplingObjective(noise, 4, Hits::kKeep).add_candidates(buffer, stream);
+      for (std::size_t i = 0; i < 4 * sets.size(); ++i) expected.next();
+      CHECK(stream.next() == expected.next());
+    }
+  }
+}
+
 TEST_CASE("a target that has all the noise to itself keeps no negatives") {
   const AliasTable noise(std::vector<double>{0, 1, 0});
   for (const int negatives : {1, 5, 40}) {

@@ -2,6 +2,7 @@
 // no hidden vector; the link that turns scores into a loss is the kernel's, and the objective names it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <variant>
@@ -33,13 +34,19 @@ inline constexpr std::size_t kGroupsOfASet = 8;
 // Groups that take their sets in turn before new ones are drawn.
 inline constexpr std::size_t kSetGroups = kSetsInTurn * kGroupsOfASet;
 
+// The set that a group of a batch takes, and how many sets so many groups take together.
+constexpr std::size_t noise_set_of(std::size_t group) { return group / kSetGroups * kSetsInTurn + group % kSetsInTurn; }
+constexpr std::size_t num_noise_sets(std::size_t groups) {
+  return groups / kSetGroups * kSetsInTurn + std::min(groups % kSetGroups, kSetsInTurn);
+}
+
 // A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
 // the group has one negative less.
 inline constexpr int kMostRedraws = 64;
 
-// The target (label 1) and `negatives` draws of noise (label 0), drawn once for the group (Mikolov et al. 2013; shared
-// by a window as in Ji et al. 2016). Equal draws are one candidate of their number as weight; a target that is kept as
-// noise, too, is one whose label is its share of being the target. With log_q, of a word each, this is
+// The target (label 1) and a set of `negatives` draws of noise (label 0; Mikolov et al. 2013), which a window shares as
+// in Ji et al. (2016), and several groups as above. Equal draws are one candidate of their number as weight; a target
+// that is kept as noise, too, is one whose label is its share of being the target. With log_q, of a word each, this is
 // noise-contrastive estimation (Gutmann and Hyvärinen 2010), else negative sampling.
 class NegativeSamplingObjective {
  public:
@@ -108,12 +115,12 @@ class SampledSoftmaxObjective {
   struct Rate {
     float rate, log_rate;
   };
-  struct Places;
+  struct Sample;
 
-  void add_group(BatchBuffer& buffer, std::span<const WordId> draws, Places& places) const;
-  double add_distinct(BatchBuffer& buffer, Stream& stream, Places& places) const;
-  double complete(BatchBuffer& buffer, Stream& stream, Places& places) const;
-  void add_labels(BatchBuffer& buffer, const Places& places) const;
+  void add_group(BatchBuffer& buffer, std::span<const WordId> draws, Sample& sample) const;
+  double add_distinct(BatchBuffer& buffer, Stream& stream, Sample& sample) const;
+  double complete(BatchBuffer& buffer, Stream& stream, Sample& sample) const;
+  void add_labels(BatchBuffer& buffer, const Sample& sample) const;
 
   const AliasTable* noise_;
   Settings settings_;
@@ -177,7 +184,7 @@ using Objective = std::variant<NegativeSamplingObjective, HierarchicalSoftmaxObj
                                AllRowsObjective, TwoLevelSoftmaxObjective>;
 
 // Whether groups may have several targets: those objectives whose losses of one hidden vector, added up, are again one
-// loss over one set of candidates. Draws are then one set for the group, each of them noise for every target.
+// loss over one set of candidates. The group then takes one set of draws, each of them noise for every target.
 inline bool takes_several_targets(const Objective& objective) {
   return !std::holds_alternative<SampledSoftmaxObjective>(objective) &&
          !std::holds_alternative<TwoLevelSoftmaxObjective>(objective);

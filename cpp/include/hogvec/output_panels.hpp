@@ -23,14 +23,8 @@ struct LayerModel {
 // 1 / |row| in double precision, 0 for a row of zeros.
 double inverse_length(const float* row, std::int64_t dim);
 
-// Products of two floats are exact in double precision.
-double dot(const float* a, const float* b, std::int64_t n);
-
 // s of one hidden vector and one row, in double precision.
 double score(const LayerModel& model, const float* hidden, std::int64_t row);
-
-// Throws ValueError for a number that is not finite, with its row.
-void check_finite(FloatRows rows, const char* name);
 
 // The scores of rows were not finite: throws a ValueError that names the first of the rows whose weights or bias are
 // not, or says that scores overflow. No rows: all.

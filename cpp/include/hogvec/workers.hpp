@@ -10,6 +10,7 @@ namespace hogvec {
 
 // Asked a few times a second on the calling thread; false stops the workers. It may throw.
 using KeepGoing = std::function<bool()>;
+inline constexpr std::chrono::milliseconds kAskEvery{100};
 
 // Set when the call is to end before its work is done: by an error of another worker, or by the watcher.
 using StopFlag = std::atomic<bool>;
@@ -18,11 +19,28 @@ using StopFlag = std::atomic<bool>;
 // returned; false if keep_going said no, which is asked once a period. Rethrows the first exception of a worker, or of
 // keep_going.
 bool run_workers(int count, const KeepGoing& keep_going, const std::function<void(int, const StopFlag&)>& work,
-                 std::chrono::milliseconds period = std::chrono::milliseconds(100));
+                 std::chrono::milliseconds period = kAskEvery);
 
 // The same for calls whose results are worthless before their end: throws StateError if keep_going said no.
 void run_workers_to_the_end(int count, const KeepGoing& keep_going,
                             const std::function<void(int, const StopFlag&)>& work);
+
+// Rounds of workers in one call whose results are worthless before its end. A round may be shorter than the period of
+// run_workers, which then never asks whether to go on: between rounds it is asked, too, once a period.
+class WorkerRounds {
+ public:
+  WorkerRounds(int count, KeepGoing keep_going);
+
+  // Calls work(worker, stop) for every worker and returns when all have. Throws as run_workers_to_the_end.
+  void run(const std::function<void(int, const StopFlag&)>& work);
+
+ private:
+  bool ask();
+
+  int count_;
+  KeepGoing keep_going_;
+  std::chrono::steady_clock::time_point last_asked_;
+};
 
 // The part of [0, n) that a worker of `count` takes, in multiples of `unit` but for the last.
 struct Part {

@@ -1,11 +1,11 @@
 // Candidates of groups with several targets: the losses of one hidden vector, added up, are one loss in which equal
 // candidates are one of their total weight, whose label is the share of that weight that asks for a yes.
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "hogvec/candidate_places.hpp"
 #include "hogvec/objective.hpp"
 
 namespace hogvec {
@@ -17,37 +17,28 @@ std::span<const WordId> targets_of(const BatchBuffer& buffer, std::size_t group)
   return std::span(buffer.targets).subspan(begin, static_cast<std::size_t>(buffer.target_offsets[group + 1]) - begin);
 }
 
-// The candidates of one group while they are added up, found by open addressing. Slots of earlier groups count as
-// empty, so that they are cleared once a batch.
+// The candidates of one group while they are added up.
 class CandidateSums {
  public:
   // most: candidates of a group, equal ones counted each.
-  CandidateSums(BatchBuffer& buffer, std::size_t most) : buffer_(&buffer) {
-    buffer.draw_slots.assign(std::bit_ceil(2 * most + 2), 0);
-    shift_ = 64 - std::countr_zero(buffer.draw_slots.size());
+  CandidateSums(BatchBuffer& buffer, std::size_t most) : buffer_(&buffer), places_(buffer, most) {
     buffer.shared_offsets.assign(1, 0);
   }
 
   void start() {
-    ++group_;
     first_ = buffer_->shared_rows.size();
+    places_.start(first_);
   }
   // The place of a row, a new one with no weight if it is new.
   std::size_t find_or_add(RowId row) {
-    const std::size_t mask = buffer_->draw_slots.size() - 1;
-    for (std::size_t slot = (index(row) * kGoldenGamma) >> shift_;; slot = (slot + 1) & mask) {
-      std::uint64_t& used = buffer_->draw_slots[slot];
-      if (used >> 32 != group_) {
-        const std::size_t place = buffer_->shared_rows.size();
-        used = group_ << 32 | (place - first_);
-        buffer_->shared_rows.push_back(row);
-        buffer_->shared_weights.push_back(0);
-        buffer_->shared_labels.push_back(0);
-        return place;
-      }
-      const std::size_t place = first_ + (used & 0xffffffffU);
-      if (buffer_->shared_rows[place] == row) return place;
+    const std::size_t last = buffer_->shared_rows.size();
+    const std::size_t place = places_.find_or_add(row, last);
+    if (place == last) {
+      buffer_->shared_rows.push_back(row);
+      buffer_->shared_weights.push_back(0);
+      buffer_->shared_labels.push_back(0);
     }
+    return place;
   }
   void add(std::size_t place, float weight, float label) {
     buffer_->shared_weights[place] += weight;
@@ -66,27 +57,18 @@ class CandidateSums {
 
  private:
   BatchBuffer* buffer_;
-  std::uint64_t group_ = 0;
+  CandidatePlaces places_;
   std::size_t first_ = 0;
-  int shift_;
 };
 
 }   // namespace
 
-void NegativeSamplingObjective::add_log_q(BatchBuffer& buffer) const {
-  if (log_q_.empty()) return;
-  buffer.shared_log_q.resize(buffer.shared_rows.size());
-  for (std::size_t t = 0; t < buffer.shared_rows.size(); ++t)
-    buffer.shared_log_q[t] = log_q_[index(buffer.shared_rows[t])];
-}
-
-// One set of draws for a group. A draw is noise for the targets that it does not equal; one that equals all of them is
-// what a hit is to a single target.
+// A group takes one set of draws. A draw is noise for the targets that it does not equal; one that equals all of them
+// is what a hit is to a single target.
 void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& stream) const {
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.target_offsets.size() - 1;
-  const std::size_t sets = (groups + kSetGroups - 1) / kSetGroups * kSetsInTurn;
-  buffer.draws.resize(sets * negatives);
+  buffer.draws.resize(num_noise_sets(groups) * negatives);
   noise_->draw(stream, buffer.draws);
   std::size_t most = 0;
   for (std::size_t g = 0; g < groups; ++g) most = std::max(most, targets_of(buffer, g).size() + negatives);
@@ -100,8 +82,7 @@ void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& str
     };
     sums.start();
     for (const WordId target : targets) sums.add(sums.find_or_add(row_of(target)), 1, 1);
-    const std::size_t set = g / kSetGroups * kSetsInTurn + g % kSetsInTurn;
-    for (WordId draw : std::span(buffer.draws).subspan(set * negatives, negatives)) {
+    for (WordId draw : std::span(buffer.draws).subspan(noise_set_of(g) * negatives, negatives)) {
       float equal = num_equal(draw);
       for (int redraw = 0; hits_ == Hits::kRedraw && equal == num_targets && redraw < kMostRedraws; ++redraw) {
         draw = noise_->draw(stream);
