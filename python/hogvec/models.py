@@ -168,8 +168,9 @@ class FastText:
     model : {"skipgram", "cbow"}, default "skipgram"
     direction : {"fasttext", "word2vec"}, default "fasttext"
         What skip-gram predicts: the words of the window from the bag of its centre, or the centre from the bag of each
-        word of the window. The first encodes one bag for a window instead of one for each of its words; the words of
-        the window share one set of negatives in both. CBOW always predicts the centre.
+        word of the window. The first encodes one bag for a window instead of one for each of its words. In both the
+        words of a window share negatives: `negatives` of them in the second, as many for each of four words in the
+        first. CBOW always predicts the centre.
     gradient : {"word2vec", "exact"}, default "word2vec"
         "exact" is the derivative of the loss. With "word2vec" every row of a bag receives the whole gradient of the
         mean instead of its share, as in fastText's program and gensim.

@@ -60,7 +60,7 @@ def read_model(kind: type[Any], path: str | os.PathLike[str]) -> Any:
         model._trainer._epochs_begun = int(state["epochs_begun"])
         model.wv._forget_norms()
         return model
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{os.fspath(path)!r} is damaged: {error}") from None
 
 

@@ -100,9 +100,8 @@ class FastTextKeyedVectors(KeyedVectors):
 
     def _forget_norms(self) -> None:
         super()._forget_norms()
-        native = getattr(self, "_native", None)
-        if native is not None:
-            native._forget_norms()
+        if self._native is not None:
+            self._native._forget_norms()
 
     def __contains__(self, key: object) -> bool:
         return self.has_index_for(key) or (self.bucket > 0 and isinstance(key, str))

@@ -260,7 +260,7 @@ class KeyedArray:
             if isinstance(key, np.ndarray):
                 vector = key
             elif key in self:
-                vector = unit(self.get_vector(key)) if pre_normalize else self.get_vector(key)
+                vector = self.get_vector(key, norm=pre_normalize)
             elif ignore_missing:
                 continue
             else:
