@@ -6,10 +6,12 @@ import threading
 import hogvec
 import numpy as np
 import pytest
+from fasttext_files import small_model
 from hogvec import _core, reference_subwords
 from hogvec._classifier_model import FeatureSettings
 from hogvec._classifier_training import prepare
 from hogvec._texts import LabelColumn, texts_of
+from hogvec.fasttext_format import write_fasttext
 from hogvec.text_classifier import TextClassifier
 
 LOSSES = (
@@ -334,6 +336,11 @@ def test_pretrained_vectors_are_where_words_begin(tmp_path):
         model = TextClassifier(threads=1, epochs=1, learning_rate=1e-9, pretrained=given).fit(texts, labels)._model
         for i, word in enumerate(words):
             np.testing.assert_allclose(model.input_table[model.words[word]], vectors.vectors[i], atol=1e-6)
+    write_fasttext(small_model(model="skipgram"), tmp_path / "v.bin")
+    model = TextClassifier(dim=3, threads=1, epochs=1, learning_rate=1e-9, pretrained=tmp_path / "v.bin")
+    model = model.fit(texts, labels)._model
+    good = model.input_table[model.words["good"]]
+    np.testing.assert_allclose(good, small_model(model="skipgram").input_table[1], atol=1e-6)
     with pytest.raises(ValueError, match="pretrained must have vectors of dim, 9, got 10"):
         TextClassifier(dim=9, pretrained=vectors).fit(texts, labels)
 
