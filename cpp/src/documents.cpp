@@ -1,14 +1,13 @@
-// Words of texts counted, texts as entries, and the means of their rows: by workers that take parts of the texts.
+// Texts as entries, and the means of their rows: by workers that take parts of the texts.
 #include "hogvec/documents.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <string>
 
 #include "hogvec/batch.hpp"
 #include "hogvec/error.hpp"
-#include "hogvec/text.hpp"
-#include "hogvec/word_table.hpp"
+#include "hogvec/text_tokens.hpp"
 
 namespace hogvec {
 
@@ -16,137 +15,29 @@ namespace {
 
 constexpr std::int32_t kMostBuckets = 0x7fffffff;
 
-constexpr bool is_separator(char c) { return is_space(c) || c == '\0'; }
-
-// Calls function(begin, end) for every token of the text.
-template <class Function>
-void for_tokens(std::string_view text, Function function) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  for (;;) {
-    while (at != end && is_separator(*at)) ++at;
-    if (at == end) return;
-    const char* const begin = at;
-    do ++at;
-    while (at != end && !is_separator(*at));
-    function(begin, at);
-  }
-}
-
-// Tokens of texts as words to look up. Where 8 bytes may be read, fewer are not copied.
-class Hasher {
- public:
-  explicit Hasher(std::string_view letters) : safe_end_(letters.data() + letters.size()) {}
-  HashedWord operator()(const char* begin, const char* end) const {
-    const auto length = static_cast<std::size_t>(end - begin);
-    return safe_end_ - begin >= 8 ? hash_padded(begin, length) : hash_exact({begin, length});
-  }
-
- private:
-  const char* safe_end_;
-};
-
-// The texts of one worker: about as many bytes as each other's.
-struct TextRange {
-  std::size_t begin, end;
-};
-
-TextRange range_of(const Texts& texts, int worker, int count) {
-  const std::int64_t first = texts.offsets.front();
-  const auto [begin, end] = part_of(texts.offsets.back() - first, worker, count);
-  const auto text_at = [&](std::int64_t byte) {
-    const auto found = std::lower_bound(texts.offsets.begin(), texts.offsets.end(), first + byte);
-    return static_cast<std::size_t>(found - texts.offsets.begin());
+// sum += the rows, four at a time, since a pass over the sum costs as much as one over a row.
+void add_rows(const FloatRows& table, std::span<const RowId> rows, float* sum) {
+  constexpr std::size_t kAhead = 8;          // rows that are fetched
+  constexpr std::int64_t kLineFloats = 16;   // of a cache line
+  const auto row_at = [&](std::size_t e) { return table.row(static_cast<std::int64_t>(index(rows[e]))); };
+  const auto fetch = [&](std::size_t e) {
+    if (e >= rows.size()) return;
+    for (std::int64_t d = 0; d < table.dim; d += kLineFloats) __builtin_prefetch(row_at(e) + d);
   };
-  // Texts without a byte belong to the last worker, or to the one whose part begins behind them.
-  return {worker == 0 ? 0 : text_at(begin), worker + 1 == count ? texts.size() : text_at(end)};
-}
-
-int useful_threads(const Texts& texts, int threads) {
-  constexpr std::int64_t kLeastBytes = 1 << 16;
-  const std::int64_t most = (texts.offsets.back() - texts.offsets.front()) / kLeastBytes + 1;
-  return static_cast<int>(std::min<std::int64_t>(threads, most));
-}
-
-void check_threads(int threads) {
-  if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
-}
-
-struct TokenCounts {
-  WordTable words, labels;
-  std::int64_t num_tokens = 0;
-};
-
-void count_tokens(const Texts& texts, TextRange range, std::string_view label_prefix, const StopFlag& stop,
-                  TokenCounts& counts) {
-  const Hasher hasher(texts.letters);
-  const HashedWord end_of_line = hash_exact(kEndOfLine);
-  for (std::size_t i = range.begin; i < range.end; ++i) {
-    if (stop.load(std::memory_order_relaxed)) return;
-    for_tokens(texts[i], [&](const char* begin, const char* end) {
-      const HashedWord token = hasher(begin, end);
-      (token.view().starts_with(label_prefix) ? counts.labels : counts.words).add(token);
-      ++counts.num_tokens;
-    });
-    counts.words.add(end_of_line);
-    ++counts.num_tokens;
+  for (std::size_t e = 0; e < kAhead; ++e) fetch(e);
+  std::size_t e = 0;
+  for (; e + 4 <= rows.size(); e += 4) {
+    for (std::size_t i = 0; i < 4; ++i) fetch(e + kAhead + i);
+    const float *const a = row_at(e), *const b = row_at(e + 1), *const c = row_at(e + 2), *const d = row_at(e + 3);
+    for (std::int64_t i = 0; i < table.dim; ++i) sum[i] += (a[i] + b[i]) + (c[i] + d[i]);
   }
-}
-
-Vocabulary selected(const WordTable& table, const WordLimits& limits, std::span<const std::int32_t> keep) {
-  WordArena words;
-  std::vector<std::int64_t> counts;
-  for (const std::int32_t id : select_words(table.counts(), limits, keep)) {
-    words.append(table.word(static_cast<std::size_t>(id)));
-    counts.push_back(table.counts()[static_cast<std::size_t>(id)]);
+  for (; e < rows.size(); ++e) {
+    const float* const a = row_at(e);
+    for (std::int64_t i = 0; i < table.dim; ++i) sum[i] += a[i];
   }
-  return {std::move(words), std::move(counts)};
 }
 
 }   // namespace
-
-std::vector<std::int64_t> line_offsets(std::string_view letters) {
-  std::vector<std::int64_t> offsets{0};
-  for (std::size_t at = 0; at < letters.size();) {
-    const void* const found = std::memchr(letters.data() + at, '\n', letters.size() - at);
-    at = found == nullptr ? letters.size()
-                          : static_cast<std::size_t>(static_cast<const char*>(found) - letters.data()) + 1;
-    offsets.push_back(static_cast<std::int64_t>(at));
-  }
-  return offsets;
-}
-
-CountedTexts count_texts(const Texts& texts, const CountOptions& options, const Vocabulary* keep,
-                         const KeepGoing& keep_going) {
-  check_threads(options.threads);
-  if (options.label_prefix.empty()) throw ValueError("label_prefix must not be empty");
-  const int threads = useful_threads(texts, options.threads);
-  std::vector<TokenCounts> parts(static_cast<std::size_t>(threads));
-  run_workers_to_the_end(threads, keep_going, [&](int worker, const StopFlag& stop) {
-    count_tokens(texts, range_of(texts, worker, threads), options.label_prefix, stop,
-                 parts[static_cast<std::size_t>(worker)]);
-  });
-  // The parts in their order, so that words are numbered by first appearance whatever their number.
-  TokenCounts all;
-  for (const TokenCounts& part : parts) {
-    for (std::size_t i = 0; i < part.words.size(); ++i)
-      all.words.add(hash_exact(part.words.word(i)), part.words.counts()[i]);
-    for (std::size_t i = 0; i < part.labels.size(); ++i)
-      all.labels.add(hash_exact(part.labels.word(i)), part.labels.counts()[i]);
-    all.num_tokens += part.num_tokens;
-  }
-  std::vector<std::int32_t> kept;
-  for (std::size_t i = 0; keep != nullptr && i < keep->size(); ++i) {
-    const std::string_view word = keep->word(WordId{static_cast<std::int32_t>(i)});
-    if (!word.starts_with(options.label_prefix)) kept.push_back(all.words.add(hash_exact(word), 0));
-  }
-  const auto& label_counts = all.labels.counts();
-  const bool has_label = std::any_of(label_counts.begin(), label_counts.end(),
-                                     [&](std::int64_t count) { return count >= options.min_count_label; });
-  return {selected(all.words, {options.min_count, kMaxWords}, kept),
-          has_label ? selected(all.labels, {options.min_count_label, kMaxWords}, {}) : Vocabulary({}, {}),
-          all.num_tokens};
-}
 
 void check(const FeatureSettings& settings) {
   if (settings.word_ngrams < 1)
@@ -186,8 +77,10 @@ void check_labels(const Documents& documents, std::int64_t num_labels) {
 // One worker's view of a text: its entries, its labels, and how many n-grams have no row.
 class TextFeatures::Reader {
  public:
-  Reader(const TextFeatures& features, std::string_view letters, bool unknown_labels = false)
+  // A table, if given, is asked for in memory row by row.
+  Reader(const TextFeatures& features, std::string_view letters, bool unknown_labels, const FloatRows* table = nullptr)
       : features_(features),
+        table_(table),
         unknown_labels_(unknown_labels),
         hasher_(letters),
         has_word_ngrams_(features.settings_.word_ngrams > 1 && features.settings_.buckets > 0) {}
@@ -226,6 +119,7 @@ class TextFeatures::Reader {
     const WordId word = features_.words_->find(token);
     if (word != kUnknownWord) {
       entries.push_back(row_of(word));
+      prefetch();
       if (has_word_ngrams_) hashes_.push_back(features_.word_hashes_[index(word)]);
       return;
     }
@@ -254,9 +148,18 @@ class TextFeatures::Reader {
     for (const std::uint64_t id : ids_) add_bucket(static_cast<std::uint32_t>(id));
   }
 
-  void add_bucket(std::uint32_t bucket) { missing += features_.add_bucket(bucket, entries) ? 0 : 1; }
+  void add_bucket(std::uint32_t bucket) {
+    const std::size_t before = entries.size();
+    missing += features_.add_bucket(bucket, entries) ? 0 : 1;
+    if (entries.size() > before) prefetch();
+  }
+
+  void prefetch() const {
+    if (table_ != nullptr) __builtin_prefetch(table_->row(static_cast<std::int64_t>(index(entries.back()))));
+  }
 
   const TextFeatures& features_;
+  const FloatRows* table_;
   bool unknown_labels_;
   Hasher hasher_;
   bool has_word_ngrams_;
@@ -395,11 +298,10 @@ void TextFeatures::means(const Texts& texts, const FloatRows& table, std::span<f
     throw ValueError("table must have a row for each word and bucket, " + std::to_string(num_rows()) + ", got " +
                      std::to_string(table.rows));
   constexpr std::size_t kBlock = 32;   // texts taken at a time
-  constexpr std::size_t kAhead = 16;   // entries whose rows are fetched
   const auto dim = static_cast<std::size_t>(table.dim);
   std::atomic<std::size_t> next{0};
   run_workers_to_the_end(useful_threads(texts, threads), keep_going, [&](int, const StopFlag& stop) {
-    Reader reader(*this, texts.letters);
+    Reader reader(*this, texts.letters, false, &table);
     std::vector<RowId> rows;
     for (;;) {
       const std::size_t begin = next.fetch_add(kBlock, std::memory_order_relaxed);
@@ -411,12 +313,7 @@ void TextFeatures::means(const Texts& texts, const FloatRows& table, std::span<f
         for (const RowId entry : reader.entries) for_rows(entry, [&](RowId row) { rows.push_back(row); });
         float* const sum = out.data() + i * dim;
         std::fill_n(sum, dim, 0.0F);
-        for (std::size_t e = 0; e < rows.size(); ++e) {
-          const std::size_t ahead = std::min(e + kAhead, rows.size() - 1);
-          __builtin_prefetch(table.row(static_cast<std::int64_t>(index(rows[ahead]))));
-          const float* const row = table.row(static_cast<std::int64_t>(index(rows[e])));
-          for (std::size_t d = 0; d < dim; ++d) sum[d] += row[d];
-        }
+        add_rows(table, rows, sum);
         const auto size = static_cast<double>(rows.size()) + static_cast<double>(reader.missing);
         const auto scale = static_cast<float>(size > 0 ? 1 / size : 0);
         for (std::size_t d = 0; d < dim; ++d) sum[d] *= scale;

@@ -148,7 +148,7 @@ void train_chunks(const EpochSettings& settings, Examples examples, std::int64_t
 
 void run_worker(const EpochSettings& settings, std::span<const std::uint32_t> order, Shared& shared,
                 WorkerCounts& counts, const StopFlag& stop) {
-  const SmallIsZero small_is_zero;
+  [[maybe_unused]] const SmallIsZero small_is_zero;
   const std::uint64_t key = make_key(settings.seed, Purpose::kExample, static_cast<std::uint64_t>(settings.epoch));
   if (settings.documents != nullptr) {
     train_chunks(settings, DocumentExamples(*settings.documents, order, key), static_cast<std::int64_t>(order.size()),

@@ -20,7 +20,8 @@ from hogvec._loss import Loss
 from hogvec._validate import check_int
 from hogvec._vectors_file import words_of
 from hogvec.class_tree import ClassTree
-from hogvec.fasttext_model import FastTextArguments, FastTextModel, end_offsets
+from hogvec.fasttext_model import FastTextArguments, FastTextModel, end_offsets, selected_entries
+from hogvec.fasttext_vectors import words_and_rows
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.product_quantizer import QuantizedMatrix
 from hogvec.trees import ArrayTree, HuffmanTree
@@ -281,25 +282,16 @@ def from_fasttext(model: FastTextModel, label_prefix: str) -> ClassifierModel:
     if model.num_labels == 0:
         raise ValueError("the model must have a label, got none")
     arguments = model.arguments
-    letters, offsets = model.entries.to_bytes_arrays()
-    counts = model.entries.counts
-    n = model.num_words
-    words = Vocabulary.from_bytes_arrays(letters[: offsets[n]], offsets[: n + 1], counts[:n])
-    labels = Vocabulary.from_bytes_arrays(letters[offsets[n] :], offsets[n:] - offsets[n], counts[n:])
-    tables = [
-        table.decode() if isinstance(table, QuantizedMatrix) else np.require(table, requirements="A")
-        for table in (model.input_table, model.output_table)
-    ]
-    kept = None
-    if model.kept_buckets is not None:
-        order = np.argsort(model.kept_buckets[:, 0])
-        kept = model.kept_buckets[order, 0].astype(np.uint32)
-        tables[0] = np.concatenate([tables[0][:n], tables[0][n:][model.kept_buckets[order, 1]]])
+    labels = selected_entries(model.entries, np.arange(model.num_words, len(model.entries)))
+    words, rows = words_and_rows(model)
+    output = model.output_table
+    output = output.decode() if isinstance(output, QuantizedMatrix) else np.require(output, requirements="A")
+    kept = None if model.kept_buckets is None else np.sort(model.kept_buckets[:, 0]).astype(np.uint32)
     loss: Loss
     if arguments.loss == "hs":
         # A turn that word2vec's tree has the probability sigmoid(s) for has sigmoid(-s) in fastText's.
         loss = with_tree(HierarchicalSoftmax(), labels.counts)
-        tables[1] = -tables[1][: len(labels) - 1]
+        output = -output[: len(labels) - 1]
     else:
         loss = {
             "ns": NegativeSampling(negatives=max(1, arguments.negatives), power=0.5),
@@ -319,8 +311,8 @@ def from_fasttext(model: FastTextModel, label_prefix: str) -> ClassifierModel:
         ),
         kept=kept,
         missing_count=False,
-        input_table=tables[0],
-        output_table=tables[1],
+        input_table=np.require(rows, requirements="A"),
+        output_table=output,
         loss=loss,
     )
 

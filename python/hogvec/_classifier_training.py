@@ -19,6 +19,7 @@ from hogvec._progress import progress_bar
 from hogvec._texts import LabelColumn
 from hogvec._validate import check_float
 from hogvec.fasttext_format import read_fasttext
+from hogvec.fasttext_vectors import has_ngrams
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import OneVsAll
 from hogvec.optimizers import SGD
@@ -296,8 +297,4 @@ def _read_vectors(path: Any) -> KeyedVectors:
     if not is_fasttext:
         return KeyedVectors.load_word2vec_format(name, errors="surrogateescape")
     model = read_fasttext(name)
-    words = model.entries.words[: model.num_words]
-    from hogvec.reference_subwords import vector
-
-    rows = np.stack([vector(model, word) for word in words]).astype(np.float32)
-    return KeyedVectors(Vocabulary.from_words(words), rows)
+    return (SubwordVectors if has_ngrams(model) else KeyedVectors)._from_fasttext(model, name)

@@ -10,19 +10,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import errno
 import gzip
 import json
 import math
 import os
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hogvec import __version__
+from hogvec._cli_tools import (
+    ArgumentError,
+    add_command,
+    check_at_least_one,
+    check_outputs,
+    given,
+    print_pairs,
+    print_table,
+)
+from hogvec.cli_classify import add_classify
 
 if TYPE_CHECKING:
     from hogvec.corpus import Corpus
@@ -45,10 +53,6 @@ _FORMATS = (
     ".safetensors, .bin (word2vec's binary format), .txt or .vec (word2vec's text format); the last three also with .gz"
 )
 _SUGGEST_AMONG = 20_000  # most frequent words that a misspelt one is compared with
-
-
-class _ArgumentError(Exception):
-    """A combination of arguments that argparse alone does not see."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +83,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code: int = options.run(options)
         sys.stdout.flush()
-    except _ArgumentError as error:
+    except ArgumentError as error:
         options.parser.error(str(error))
     except KeyboardInterrupt:
         return _fail("interrupted, nothing was saved" if options.saves else "interrupted", code=130)
@@ -118,27 +122,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"hogvec {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_train, _add_evaluate, _add_neighbors, _add_analogy, _add_convert, _add_info, _add_demo):
+    for add in (
+        _add_train,
+        _add_evaluate,
+        _add_neighbors,
+        _add_analogy,
+        _add_convert,
+        add_classify,
+        _add_info,
+        _add_demo,
+    ):
         add(commands)
     return parser
 
 
-def _add(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], *, help: str, example: str, saves: bool = False
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=help,
-        description=help[0].upper() + help[1:] + ".",
-        epilog=f"example:  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run, parser=parser, saves=saves)
-    return parser
-
-
 def _add_train(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "train",
         _train,
@@ -197,7 +196,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "evaluate",
         _evaluate,
@@ -212,7 +211,7 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _add_neighbors(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "neighbors",
         _neighbors,
@@ -225,7 +224,7 @@ def _add_neighbors(commands: Any) -> None:
 
 
 def _add_analogy(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "analogy",
         _analogy,
@@ -238,7 +237,7 @@ def _add_analogy(commands: Any) -> None:
 
 
 def _add_convert(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "convert",
         _convert,
@@ -251,11 +250,11 @@ def _add_convert(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    _add(commands, "info", _info, help="show versions and the instruction set in use", example="hogvec info")
+    add_command(commands, "info", _info, help="show versions and the instruction set in use", example="hogvec info")
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "demo",
         _demo,
@@ -278,7 +277,7 @@ def _train(options: argparse.Namespace) -> int:
     trainer, settings = _trainer(options)
     kind = _format(options.output)
     outputs = [options.output] if options.report is None else [options.output, options.report]
-    _check_outputs(outputs)
+    check_outputs(outputs)
     _check_nothing_is_lost(outputs, options.inputs, kind)
     for path in options.inputs:
         with open(path, "rb"):  # before the time it takes to read the others
@@ -287,7 +286,7 @@ def _train(options: argparse.Namespace) -> int:
     from hogvec.corpus import Corpus
 
     progress = False if options.quiet else None
-    limits = _given(min_count=options.min_count, max_size=options.max_vocab, encoding_errors=options.encoding_errors)
+    limits = given(min_count=options.min_count, max_size=options.max_vocab, encoding_errors=options.encoding_errors)
     corpus = Corpus.from_file(options.inputs, threads=options.threads, progress=progress, **limits)
     start = time.perf_counter()
     vectors = trainer.fit(corpus, epochs=options.epochs, progress=progress)
@@ -309,24 +308,24 @@ def _trainer(options: argparse.Namespace) -> tuple[Trainer, dict[str, Any]]:
     from hogvec.optimizers import SGD
     from hogvec.trainer import Trainer
 
-    architecture_settings = _given(
+    architecture_settings = given(
         dim=options.dim, window=options.window, subsample=options.subsample, gradient=options.gradient
     )
-    loss_settings = _given(negatives=options.negatives, power=options.power)
+    loss_settings = given(negatives=options.negatives, power=options.power)
     if options.gradient is not None and options.model != "cbow":
-        raise _ArgumentError("--gradient is for --model cbow")
+        raise ArgumentError("--gradient is for --model cbow")
     if loss_settings and options.loss != "ns":
-        raise _ArgumentError(f"--{next(iter(loss_settings))} is for --loss ns")
+        raise ArgumentError(f"--{next(iter(loss_settings))} is for --loss ns")
     try:
         check_int("epochs", options.epochs, minimum=1)
-        for name, value in _given(min_count=options.min_count, max_vocab=options.max_vocab).items():
+        for name, value in given(min_count=options.min_count, max_vocab=options.max_vocab).items():
             check_int(name, value, minimum=1)
         architecture = {"skipgram": SkipGram, "cbow": CBOW}[options.model](**architecture_settings)
         loss = {"ns": NegativeSampling, "hs": HierarchicalSoftmax}[options.loss](**loss_settings)
-        optimizer = SGD(**_given(learning_rate=options.learning_rate))
+        optimizer = SGD(**given(learning_rate=options.learning_rate))
         trainer = Trainer(architecture, loss, optimizer, threads=options.threads, seed=options.seed)
     except (TypeError, ValueError) as error:
-        raise _ArgumentError(str(error)) from None
+        raise ArgumentError(str(error)) from None
     kept = ("inputs", "output", "model", "loss", "min_count", "max_vocab", "epochs")
     settings = {name: getattr(options, name) for name in kept}
     for part in (architecture, loss):
@@ -372,7 +371,7 @@ def _print_summary(options: argparse.Namespace, report: dict[str, Any], vectors:
     ]
     if options.report is not None:
         rows.append(("report", options.report))
-    _print_pairs(rows)
+    print_pairs(rows)
 
 
 def _loss(value: float | None) -> str:
@@ -381,7 +380,7 @@ def _loss(value: float | None) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     if options.analogies is None and not options.similarity:
-        raise _ArgumentError("give --analogies, --similarity or both")
+        raise ArgumentError("give --analogies, --similarity or both")
     vectors = _load(options.vectors)
     analogies = None
     if options.analogies is not None:
@@ -420,7 +419,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             (path, f"{score.spearman:.4f}", f"{score.pearson:.4f}", f"{score.answered:,}", f"{score.pairs:,}")
             for path, score in similarities
         ]
-        _print_table(("similarity", "spearman", "pearson", "answered", "pairs"), rows)
+        print_table(("similarity", "spearman", "pearson", "answered", "pairs"), rows)
     return 0
 
 
@@ -441,7 +440,7 @@ def _number(value: float) -> float | None:
 
 
 def _neighbors(options: argparse.Namespace) -> int:
-    _check_at_least_one("topn", options.topn)
+    check_at_least_one("topn", options.topn)
     vectors = _load(options.vectors)
     if options.words:
         return _answer(vectors, [[word] for word in options.words], options.topn)
@@ -451,9 +450,9 @@ def _neighbors(options: argparse.Namespace) -> int:
 
 
 def _analogy(options: argparse.Namespace) -> int:
-    _check_at_least_one("topn", options.topn)
+    check_at_least_one("topn", options.topn)
     if len(options.words) not in (0, 3):
-        raise _ArgumentError(f"an analogy needs three words, got {len(options.words)}")
+        raise ArgumentError(f"an analogy needs three words, got {len(options.words)}")
     vectors = _load(options.vectors)
     if options.words:
         return _answer(vectors, [options.words], options.topn)
@@ -517,7 +516,7 @@ def _lines_of_words(prompt: str) -> Iterator[list[str]]:
 def _convert(options: argparse.Namespace) -> int:
     kind = _format(options.target)
     _format(options.source)
-    _check_outputs([options.target])
+    check_outputs([options.target])
     vectors = _load(options.source)
     _save(vectors, options.target, kind)
     print(f"{len(vectors):,} words of dimension {vectors.dim} in {options.target}")
@@ -531,7 +530,7 @@ def _info(options: argparse.Namespace) -> int:
     for name, value in info().items():
         text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
         rows.append((name.replace("_", " "), text))
-    _print_pairs(rows)
+    print_pairs(rows)
     return 0
 
 
@@ -549,7 +548,7 @@ def _format(path: str) -> str:
     for ending, kind in _ENDINGS.items():
         if path.lower().endswith(ending):
             return kind
-    raise _ArgumentError(f"the name of a file of vectors must end with {_FORMATS}; got {path!r}")
+    raise ArgumentError(f"the name of a file of vectors must end with {_FORMATS}; got {path!r}")
 
 
 def _load(path: str) -> KeyedVectors:
@@ -578,56 +577,16 @@ def _write_json(path: str, value: Any) -> None:
         file.write((json.dumps(value, indent=2) + "\n").encode())
 
 
-def _check_outputs(paths: Sequence[str]) -> None:
-    """Raise OSError now rather than after the work: write a nameless file where each file will go."""
-    for path in paths:
-        if os.path.isdir(path):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if os.path.exists(path) and not os.path.isfile(path):
-            continue  # a device
-        folder = os.path.dirname(os.path.realpath(path))
-        try:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise OSError(error.errno, f"cannot write here: {error.strerror}", path) from None
-
-
 def _check_nothing_is_lost(outputs: Sequence[str], inputs: Sequence[str], kind: str) -> None:
     """Raise if a file would be written over another, or over a text: the name of the output was forgotten."""
     named = {os.path.realpath(path) for path in inputs}
     for path in outputs:
         if os.path.realpath(path) in named:
-            raise _ArgumentError(f"{path} is named twice, once to be written")
+            raise ArgumentError(f"{path} is named twice, once to be written")
         named.add(os.path.realpath(path))
     output = outputs[0]
     if kind == "text" and os.path.isfile(output):
         with (gzip.open if output.lower().endswith(".gz") else open)(output, "rb") as file:
             first = file.readline(100)
         if first and not re.fullmatch(rb"\d+ \d+\s*", first):
-            raise _ArgumentError(f"{output} exists and does not hold vectors; OUTPUT comes after every INPUT")
-
-
-def _check_at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise _ArgumentError(f"{name} must be at least 1, got {value}")
-
-
-def _given(**settings: Any) -> dict[str, Any]:
-    """Leave out what was not given: the library knows the defaults."""
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _print_pairs(rows: Sequence[tuple[str, str]]) -> None:
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        print(f"{name:{width}}  {value}")
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns, the first to the left and the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    for first, *others in (header, *rows):
-        print(
-            "  ".join([f"{first:{widths[0]}}", *(f"{text:>{w}}" for text, w in zip(others, widths[1:], strict=True))])
-        )
+            raise ArgumentError(f"{output} exists and does not hold vectors; OUTPUT comes after every INPUT")

@@ -24,6 +24,7 @@ from hogvec._classifier_model import (
     to_fasttext,
     to_tensors,
 )
+from hogvec._classifier_scoring import class_ids, evaluate, predict
 from hogvec._classifier_training import (
     ClassifierEpoch,
     Run,
@@ -40,7 +41,7 @@ from hogvec._safetensors import parse_safetensors, read_safetensors, safetensors
 from hogvec._system import number_of_threads
 from hogvec._texts import LabelColumn, TextsOrPath, labels_of, texts_of, texts_of_file
 from hogvec._validate import check_float, check_int
-from hogvec.classification import Evaluation, Predictions, evaluate_predictions
+from hogvec.classification import Evaluation
 from hogvec.fasttext_format import read_fasttext, write_fasttext
 from hogvec.fasttext_model import FastTextModel, prune_fasttext, quantize_fasttext
 from hogvec.keyed_vectors import KeyedVectors
@@ -232,7 +233,7 @@ class TextClassifier:
             given = self._texts_and_labels(*held_out)
 
             def score() -> float:
-                return _evaluate(model, *given, k=1, threshold=0.0, skip_unknown=False, threads=run.threads).precision
+                return evaluate(model, *given, k=1, threshold=0.0, skip_unknown=False, threads=run.threads).precision
 
         self.history_ = train(model, tables, training, run, score=score, patience=patience)
         self._model, self._num_tokens, self._source = model, num_tokens, None
@@ -307,7 +308,7 @@ class TextClassifier:
         """
         model = self._fitted()
         if k is not None:
-            return _predict(model, texts_of(texts), k, threshold, number_of_threads(self.threads))
+            return predict(model, texts_of(texts), k, threshold, number_of_threads(self.threads))
         ids, _ = model.top_k(texts_of(texts), 1, number_of_threads(self.threads))
         return model.classes[ids[:, 0]]
 
@@ -331,7 +332,7 @@ class TextClassifier:
         model, threads = self._fitted(), number_of_threads(self.threads)
         arena, column = self._texts_and_labels(texts, labels)
         weights = sample_weights(sample_weight, len(arena))
-        ids, offsets = _class_ids(model, arena, column, skip_unknown=False, threads=threads)
+        ids, offsets = class_ids(model, arena, column, skip_unknown=False, threads=threads)
         best, _ = model.top_k(arena, 1, threads)
         owners = np.repeat(np.arange(len(arena)), np.diff(offsets))
         right = np.zeros(len(arena))
@@ -367,7 +368,7 @@ class TextClassifier:
         Evaluation
         """
         arena, column = self._texts_and_labels(texts, labels)
-        return _evaluate(
+        return evaluate(
             self._fitted(),
             arena,
             column,
@@ -618,43 +619,3 @@ def _signature() -> inspect.Signature:
 
 def _parameter_names() -> list[str]:
     return list(_signature().parameters)
-
-
-def _predict(model: ClassifierModel, texts: _core.Texts, k: int, threshold: float, threads: int) -> Predictions:
-    k = min(check_int("k", k, minimum=1), len(model.classes))
-    threshold = check_float("threshold", threshold)
-    ids, probabilities = model.top_k(texts, k, threads)
-    low = probabilities < threshold
-    ids[low], probabilities[low] = -1, 0.0
-    return Predictions(classes=model.classes, ids=ids, probabilities=probabilities)
-
-
-def _class_ids(
-    model: ClassifierModel, texts: _core.Texts, column: LabelColumn | None, *, skip_unknown: bool, threads: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The labels of texts as indices of classes, -1 for unknown ones unless they are passed over, and offsets."""
-    if column is None:
-        documents = model.features.encode(texts, unknown_labels=True, threads=threads)
-        labels, offsets = documents.labels, documents.label_offsets
-        ids = np.where(labels >= 0, model.class_of_label[np.maximum(labels, 0)], -1).astype(np.int32)
-    else:
-        ids, offsets = model.class_ids(column.values), column.offsets
-    if not skip_unknown:
-        return ids, offsets
-    known = ids >= 0
-    return ids[known], np.concatenate([[0], np.cumsum(known)])[offsets]
-
-
-def _evaluate(
-    model: ClassifierModel,
-    texts: _core.Texts,
-    column: LabelColumn | None,
-    *,
-    k: int,
-    threshold: float,
-    skip_unknown: bool,
-    threads: int,
-) -> Evaluation:
-    predictions = _predict(model, texts, k, threshold, threads)
-    ids, offsets = _class_ids(model, texts, column, skip_unknown=skip_unknown, threads=threads)
-    return evaluate_predictions(predictions, ids, offsets, threshold=threshold)

@@ -138,6 +138,7 @@ class Vocabulary {
   }
   void check_offsets() const;
   void fill_slots();
+  bool is_word(WordId id, const HashedWord& word) const;
 
   WordArena words_;
   std::vector<std::int64_t> counts_;
