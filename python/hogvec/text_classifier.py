@@ -530,8 +530,7 @@ class TextClassifier:
         A. Joulin et al. FastText.zip: Compressing text classification models. arXiv:1612.03651.
         """
         model = self._fitted()
-        trained = len(model.input_table)
-        small = prune_fasttext(self.to_fasttext(), check_int("cutoff", cutoff, minimum=0) or trained)
+        small = prune_fasttext(self._trained_rows(), check_int("cutoff", cutoff, minimum=0) or len(model.input_table))
         if retrain is not None:
             small = self._retrained(small, retrain if isinstance(retrain, tuple) else (retrain,))
         small = quantize_fasttext(small, dsub=dsub, qnorm=qnorm, qout=qout)
@@ -540,6 +539,14 @@ class TextClassifier:
         classifier._model = dataclasses.replace(quantized, kind=model.kind, loss=model.loss)
         classifier._num_tokens, classifier._source, classifier.history_ = self._num_tokens, small, []
         return classifier
+
+    def _trained_rows(self) -> FastTextModel:
+        """The model as fastText has it, without rows for buckets that none was trained for."""
+        model = self._fitted()
+        if self._source is not None:
+            return self._source
+        compact = dataclasses.replace(model, missing_count=False)
+        return to_fasttext(compact, epochs=self.epochs, min_count=self.min_count, num_tokens=self._num_tokens)
 
     def _retrained(self, small: FastTextModel, texts: tuple[Any, ...]) -> FastTextModel:
         model = self._fitted()
