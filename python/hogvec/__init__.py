@@ -37,6 +37,7 @@ from hogvec.subword_vectors import SubwordVectors
 from hogvec.text_classifier import TextClassifier
 from hogvec.trainer import EpochReport, Progress, Trainer
 from hogvec.trees import ArrayTree, BalancedTree, HuffmanTree, Tree
+from hogvec.tuning import tune
 from hogvec.vocabulary import Vocabulary
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "Word2VecTableSampler",
     "diagnostics",
     "info",
+    "tune",
 ]
 
 __version__ = "0.1.0"

@@ -209,8 +209,11 @@ def train(
     *,
     score: Callable[[], float] | None = None,
     patience: int = 1,
+    watch: Callable[[float], object] | None = None,
 ) -> list[ClassifierEpoch]:
     """Run the epochs on the model's tables; with a `score`, end at the tables of the best epoch.
+
+    `watch` is called a few times a second with the share of the run that is done, and may raise.
 
     Raises ValueError if there is no document to train on.
     """
@@ -230,6 +233,8 @@ def train(
                 if bar is not None:
                     bar.set_postfix_str(f"loss {state.loss:.4f}, lr {state.learning_rate:.5f}", refresh=False)
                     bar.update(before + state.words - bar.n)
+                if watch is not None:
+                    watch((before + state.words) / (run.epochs * count))
                 return True
 
             state = tables.train_documents(

@@ -212,7 +212,7 @@ def prune_fasttext(model: FastTextModel, cutoff: int) -> FastTextModel:
     Parameters
     ----------
     model : FastTextModel
-        Supervised, neither quantized nor pruned. (The outputs of other models are the words.)
+        Supervised and not quantized. (The outputs of other models are the words.)
     cutoff : int
         How many rows stay, at least 1.
 
@@ -224,7 +224,7 @@ def prune_fasttext(model: FastTextModel, cutoff: int) -> FastTextModel:
     Raises
     ------
     ValueError
-        `cutoff` is below 1, or the model is unsupervised, quantized or already pruned.
+        `cutoff` is below 1, or the model is unsupervised or quantized.
 
     References
     ----------
@@ -235,30 +235,41 @@ def prune_fasttext(model: FastTextModel, cutoff: int) -> FastTextModel:
     >>> small = quantize_fasttext(prune_fasttext(model, 100_000), qnorm=True)  # doctest: +SKIP
     """
     cutoff = check_int("cutoff", cutoff, minimum=1)
-    if isinstance(model.input_table, QuantizedMatrix) or model.kept_buckets is not None:
-        raise ValueError("model must be neither quantized nor pruned to be pruned")
+    if isinstance(model.input_table, QuantizedMatrix):
+        raise ValueError("model must not be quantized to be pruned")
     if model.arguments.model != "supervised":
         raise ValueError(f"model must be supervised to be pruned, got a {model.arguments.model} model")
     table = model.input_table
     if cutoff >= len(table):
         return model
+    kept = rows_by_norm(model)[:cutoff]
+    words = np.sort(kept[kept < model.num_words])
+    buckets = kept[kept >= model.num_words]
+    labels = np.arange(model.num_words, len(model.entries))
+    bucket_of_place = np.arange(len(table) - model.num_words)
+    if model.kept_buckets is not None:
+        bucket_of_place[model.kept_buckets[:, 1]] = model.kept_buckets[:, 0]
+    pairs = [bucket_of_place[buckets - model.num_words], np.arange(len(buckets))]
+    return dataclasses.replace(
+        model,
+        entries=selected_entries(model.entries, np.concatenate([words, labels])),
+        num_words=len(words),
+        input_table=table[np.concatenate([words, buckets])],
+        kept_buckets=np.stack(pairs, axis=1).astype(np.int32),
+    )
+
+
+def rows_by_norm(model: FastTextModel) -> NDArray[np.intp]:
+    """Return the rows of a dense input table by falling norm, that of ``</s>`` first: the order of `prune_fasttext`."""
+    table = model.input_table
+    assert isinstance(table, np.ndarray)
     norms = np.empty(len(table))
     for start, stop in row_blocks(table, _BLOCK):
         block = table[start:stop].astype(np.float64)
         norms[start:stop] = np.einsum("ij,ij->i", block, block)
     if (end := model.entries.get("</s>", -1)) in range(model.num_words):
         norms[end] = np.inf
-    kept = np.argsort(-norms, kind="stable")[:cutoff]
-    words = np.sort(kept[kept < model.num_words])
-    buckets = kept[kept >= model.num_words]
-    labels = np.arange(model.num_words, len(model.entries))
-    return dataclasses.replace(
-        model,
-        entries=selected_entries(model.entries, np.concatenate([words, labels])),
-        num_words=len(words),
-        input_table=table[np.concatenate([words, buckets])],
-        kept_buckets=np.stack([buckets - model.num_words, np.arange(len(buckets))], axis=1).astype(np.int32),
-    )
+    return np.argsort(-norms, kind="stable")
 
 
 def selected_entries(entries: Vocabulary, ids: NDArray[np.int64]) -> Vocabulary:

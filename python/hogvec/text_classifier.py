@@ -9,13 +9,14 @@ import dataclasses
 import importlib
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hogvec import _core
+from hogvec._autotune import autotune
 from hogvec._classifier_model import (
     ClassifierModel,
     FeatureSettings,
@@ -47,6 +48,7 @@ from hogvec.fasttext_model import FastTextModel, prune_fasttext, quantize_fastte
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import Softmax
 from hogvec.optimizers import SGD
+from hogvec.tuning import Trials
 
 __all__ = ["TextClassifier"]
 
@@ -102,6 +104,8 @@ class TextClassifier:
         The labels, sorted.
     history_ : list of ClassifierEpoch
         Loss, learning rate, validation score and seconds of each epoch of the last `fit`.
+    trials_ : Trials
+        Of a classifier that `autotune` returned: what was tried.
 
     Raises
     ------
@@ -209,11 +213,32 @@ class TextClassifier:
         KeyboardInterrupt
             On Ctrl-C, within half a second. The classifier stays what it was.
         """
-        settings, dim, run = self._settings(), check_int("dim", self.dim, minimum=1), self._run()
-        patience = check_int("patience", patience, minimum=1)
-        vectors = load_vectors(self.pretrained, dim)
         arena, column = self._texts_and_labels(texts, labels)
-        weights = sample_weights(sample_weight, len(arena))
+        held_out = None
+        if validation is not None:
+            held_out = self._texts_and_labels(*(validation if isinstance(validation, tuple) else (validation,)))
+        return self._fit(
+            arena,
+            column,
+            weights=sample_weights(sample_weight, len(arena)),
+            class_weight=class_weight,
+            held_out=held_out,
+            patience=check_int("patience", patience, minimum=1),
+        )
+
+    def _fit(
+        self,
+        arena: _core.Texts,
+        column: LabelColumn | None,
+        *,
+        weights: NDArray[np.float32] | None = None,
+        class_weight: dict[Any, float] | str | None = None,
+        held_out: tuple[_core.Texts, LabelColumn | None] | None = None,
+        patience: int = 1,
+        watch: Callable[[float], object] | None = None,
+    ) -> TextClassifier:
+        settings, dim, run = self._settings(), check_int("dim", self.dim, minimum=1), self._run()
+        vectors = load_vectors(self.pretrained, dim)
         model, tables, documents, num_tokens = prepare(
             arena,
             column,
@@ -228,14 +253,13 @@ class TextClassifier:
         )
         training = TrainingTexts(documents=documents, weights=weights, label_weights=class_weights(class_weight, model))
         score = None
-        if validation is not None:
-            held_out = validation if isinstance(validation, tuple) else (validation,)
-            given = self._texts_and_labels(*held_out)
+        if held_out is not None:
+            given = held_out
 
             def score() -> float:
                 return evaluate(model, *given, k=1, threshold=0.0, skip_unknown=False, threads=run.threads).precision
 
-        self.history_ = train(model, tables, training, run, score=score, patience=patience)
+        self.history_ = train(model, tables, training, run, score=score, patience=patience, watch=watch)
         self._model, self._num_tokens, self._source = model, num_tokens, None
         return self
 
@@ -275,6 +299,98 @@ class TextClassifier:
             return texts_of_file(texts), None
         arena = texts_of(texts)
         return arena, None if labels is None else labels_of(labels, len(arena))
+
+    def autotune(
+        self,
+        train: tuple[Any, Any] | TextsOrPath,
+        valid: tuple[Any, Any] | TextsOrPath,
+        *,
+        seconds: float = 300.0,
+        metric: str = "f1",
+        k: int = 1,
+        fixed: Collection[str] = (),
+        max_model_bytes: int | None = None,
+        trials: int | None = None,
+        seed: int = 1,
+        resume: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+    ) -> TextClassifier:
+        """Return a classifier trained with the parameters that score best on `valid`, as found within a time.
+
+        It trains again and again, first with the parameters of this classifier, then with others around the best ones:
+        `learning_rate`, `epochs`, `dim`, `word_ngrams`, `min_n` and `max_n`, `buckets`, in fastText's ranges. All else
+        stays as it is here. `trials_` of the classifier returned has what was tried; ``print`` shows a table.
+
+        Parameters
+        ----------
+        train, valid : (texts, labels) or path
+            As in `fit`. What was chosen by `valid` looks better there than it is: measure on a third set.
+        seconds : float, default 300
+            Time in all. A trial that would not end in it is stopped. A trial after the first that was finished has a
+            quarter of it, or twice the time of the longest one that was finished if this is more.
+        metric : str, default "f1"
+            "f1", of the `k` most probable labels over all texts; "accuracy", the share of texts whose most probable
+            label is right; "f1:LABEL", the F1 of one label.
+        k : int, default 1
+            Labels that are predicted for a text by the two kinds of F1.
+        fixed : collection of str, default ()
+            Parameters that stay as they are; with `pretrained` vectors `dim` is one.
+        max_model_bytes : int, optional
+            Quantize what was trained, with the largest cutoff whose ``.ftz`` file is no larger than this, and train the
+            rows that stay again: what is scored, and returned, is the small classifier. `dsub` of `quantize` is tuned
+            and `buckets` is not.
+        trials : int, optional
+            End after this many, too; the steps become smaller by their number then, and not by time.
+        seed : int, default 1
+            Of the search, a number of [0, 2**64); training has its own.
+        resume : str or PathLike, optional
+            A JSON file that is replaced after every trial. If it is there, the search goes on where it ended; its
+            trials and their seconds count. That the texts are the same is not checked.
+        progress : bool, optional
+            Whether to show a bar. Default: if standard error is a terminal.
+
+        Returns
+        -------
+        TextClassifier
+            Another one. After Ctrl-C, too, if a trial had been finished: the best so far.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind or outside its range, or the file is damaged or of another search.
+        OSError
+            A file cannot be read or written.
+        RuntimeError
+            If no trial was finished, or fits into `max_model_bytes`.
+
+        Notes
+        -----
+        Which parameters are tried next depends on the seed and on what the trials before scored and how long they took;
+        with `trials` on no time, as long as no trial is stopped. With one thread scores are the same in each run.
+
+        Examples
+        --------
+        >>> texts = ["the soup was cold", "a warm and lovely soup", "cold and slow", "lovely people"] * 25
+        >>> labels = ["bad", "good", "bad", "good"] * 25
+        >>> start = TextClassifier(dim=4, threads=1)
+        >>> tuned = start.autotune((texts, labels), (texts, labels), trials=3, fixed=["dim", "buckets"])
+        >>> tuned.dim, len(tuned.trials_), tuned.score(texts, labels)
+        (4, 3, 1.0)
+        """
+        return autotune(
+            self,
+            self._texts_and_labels(*(train if isinstance(train, tuple) else (train,))),
+            self._texts_and_labels(*(valid if isinstance(valid, tuple) else (valid,))),
+            metric=metric,
+            k=k,
+            fixed=fixed,
+            max_model_bytes=max_model_bytes,
+            seconds=seconds,
+            trials=trials,
+            seed=seed,
+            resume=resume,
+            progress=progress,
+        )
 
     # ---- prediction ------------------------------------------------------------------------------------------------
 
@@ -367,7 +483,19 @@ class TextClassifier:
         -------
         Evaluation
         """
-        arena, column = self._texts_and_labels(texts, labels)
+        return self._evaluated(
+            *self._texts_and_labels(texts, labels), k=k, threshold=threshold, skip_unknown=skip_unknown
+        )
+
+    def _evaluated(
+        self,
+        arena: _core.Texts,
+        column: LabelColumn | None,
+        *,
+        k: int,
+        threshold: float = 0.0,
+        skip_unknown: bool = False,
+    ) -> Evaluation:
         return evaluate(
             self._fitted(),
             arena,
@@ -530,11 +658,25 @@ class TextClassifier:
         ----------
         A. Joulin et al. FastText.zip: Compressing text classification models. arXiv:1612.03651.
         """
-        model = self._fitted()
-        trained = len(model.input_table)
-        small = prune_fasttext(self.to_fasttext(), check_int("cutoff", cutoff, minimum=0) or trained)
+        texts = None
         if retrain is not None:
-            small = self._retrained(small, retrain if isinstance(retrain, tuple) else (retrain,))
+            texts = self._texts_and_labels(*(retrain if isinstance(retrain, tuple) else (retrain,)))
+        return self._quantized(cutoff, retrain=texts, qnorm=qnorm, qout=qout, dsub=dsub)
+
+    def _quantized(
+        self,
+        cutoff: int,
+        *,
+        retrain: tuple[_core.Texts, LabelColumn | None] | None,
+        qnorm: bool,
+        qout: bool,
+        dsub: int,
+        watch: Callable[[float], object] | None = None,
+    ) -> TextClassifier:
+        model = self._fitted()
+        small = prune_fasttext(self._trained_rows(), check_int("cutoff", cutoff, minimum=0) or len(model.input_table))
+        if retrain is not None:
+            small = self._retrained(small, *retrain, watch)
         small = quantize_fasttext(small, dsub=dsub, qnorm=qnorm, qout=qout)
         quantized = from_fasttext(small, model.settings.label_prefix)
         classifier = type(self)(**self.get_params())
@@ -542,7 +684,21 @@ class TextClassifier:
         classifier._num_tokens, classifier._source, classifier.history_ = self._num_tokens, small, []
         return classifier
 
-    def _retrained(self, small: FastTextModel, texts: tuple[Any, ...]) -> FastTextModel:
+    def _trained_rows(self) -> FastTextModel:
+        """The model as fastText has it, without rows for buckets that none was trained for."""
+        model = self._fitted()
+        if self._source is not None:
+            return self._source
+        compact = dataclasses.replace(model, missing_count=False)
+        return to_fasttext(compact, epochs=self.epochs, min_count=self.min_count, num_tokens=self._num_tokens)
+
+    def _retrained(
+        self,
+        small: FastTextModel,
+        arena: _core.Texts,
+        column: LabelColumn | None,
+        watch: Callable[[float], object] | None,
+    ) -> FastTextModel:
         model = self._fitted()
         run = self._run()
         pruned = dataclasses.replace(
@@ -552,11 +708,11 @@ class TextClassifier:
         tables = _core.Tables(rows, len(pruned.output_table), dim, run.seed, SGD()._settings())
         tables.input[:], tables.output[:] = pruned.input_table, pruned.output_table
         pruned = dataclasses.replace(pruned, input_table=tables.input, output_table=tables.output)
-        arena, column = self._texts_and_labels(*texts)
         documents = pruned.features.encode(arena, threads=run.threads)
         if column is not None:
             set_labels(documents, column, pruned)
-        train(pruned, tables, TrainingTexts(documents=documents, weights=None, label_weights=None), run)
+        training = TrainingTexts(documents=documents, weights=None, label_weights=None)
+        train(pruned, tables, training, run, watch=watch)
         return to_fasttext(pruned, epochs=self.epochs, min_count=self.min_count, num_tokens=self._num_tokens)
 
     # ---- scikit-learn ----------------------------------------------------------------------------------------------
@@ -590,6 +746,8 @@ class TextClassifier:
         state: dict[str, Any] = {"parameters": self.get_params()}
         if self.__sklearn_is_fitted__():
             state |= {"model": safetensors_bytes(*self._state()), "history": self.history_, "source": self._source}
+        if "trials_" in self.__dict__:
+            state["trials"] = self.trials_
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -598,6 +756,8 @@ class TextClassifier:
             fitted = self._of_state(*parse_safetensors(state["model"]))
             self._model, self._num_tokens = fitted._model, fitted._num_tokens
             self._source, self.history_ = state["source"], state["history"]
+        if "trials" in state:
+            self.trials_ = state["trials"]
 
     def __repr__(self) -> str:
         given = {
@@ -611,6 +771,7 @@ class TextClassifier:
     _num_tokens: int
     _source: FastTextModel | None
     history_: list[ClassifierEpoch]
+    trials_: Trials
 
 
 def _signature() -> inspect.Signature:

@@ -40,6 +40,10 @@ def little_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "text.txt.gz").write_bytes(gzip.compress(text.encode()))
     (tmp_path / "questions-words.txt").write_text(": family\nking queen man woman\nboy girl prince princess\n")
     (tmp_path / "wordsim353.txt").write_text("king\tqueen\t8.6\nboy\tgirl\t7.5\nking\tparis\t1.2\n")
+    kinds = np.random.default_rng(3).choice(["good", "bad"], 200)
+    lines = [f"__label__{kind} {word} {kind}" for kind, word in zip(kinds, drawn, strict=False)]
+    (tmp_path / "train.txt").write_text("\n".join(lines[:100]))
+    (tmp_path / "valid.txt").write_text("\n".join(lines[100:]))
     vectors = np.random.default_rng(2).normal(size=(len(words), 20)).astype(np.float32)
     hogvec.KeyedVectors(hogvec.Vocabulary.from_words(words), vectors).save(tmp_path / "vectors.safetensors")
     monkeypatch.chdir(tmp_path)

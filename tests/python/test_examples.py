@@ -26,7 +26,7 @@ def neighbours(line: str) -> set[str]:
 
 
 def test_every_example_is_tested() -> None:
-    tested = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "which_noise.py"}
+    tested = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "tune_vectors.py", "which_noise.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
@@ -71,6 +71,22 @@ def test_own_pairs_finds_ids_of_the_same_community(
     lines = capsys.readouterr().out.splitlines()
     assert float(lines[-2].split()[3]) < float(lines[0].split()[3])
     assert {int(item.strip(",")) % 2 for item in lines[-1].split()[3:]} == {0}
+
+
+def test_tune_vectors_tries_again_and_goes_on_from_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    generator = np.random.default_rng(1)
+    lines = [" ".join(generator.choice(kind, 12)) for _ in range(200) for kind in (FRUITS, METALS)]
+    (tmp_path / "text.txt").write_text("\n".join(lines))
+    (tmp_path / "pairs.txt").write_text("apple pear 9\niron zinc 8\napple iron 1\nplum copper 2\n")
+    for trials in ("2", "3"):
+        arguments = ("text.txt", "pairs.txt", "--trials", trials)
+        run("tune_vectors.py", *arguments, folder=tmp_path, monkeypatch=monkeypatch)
+    first, second = (part.splitlines() for part in capsys.readouterr().out.split("trial ")[1:])
+    assert [len(first), len(second)] == [3, 4]
+    assert second[1].split()[3:6] == ["5", "5", "0.04472"]
+    assert (tmp_path / "tuned.safetensors").stat().st_size > 0
 
 
 def test_which_noise_finds_log_uniform_noise_better_and_negative_sampling_no_softmax(

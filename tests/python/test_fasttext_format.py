@@ -244,13 +244,21 @@ def test_pruning_keeps_the_longest_rows_and_the_end_of_a_line():
     assert pruned.output_table is model.output_table
 
 
+def test_pruning_again_is_pruning_at_once():
+    model = trained_like()
+    once, twice = prune_fasttext(model, 300), prune_fasttext(prune_fasttext(model, 450), 300)
+    assert twice.entries == once.entries
+    np.testing.assert_array_equal(twice.input_table, once.input_table)
+    np.testing.assert_array_equal(twice.kept_buckets, once.kept_buckets)
+
+
 def test_pruning_less_than_nothing_changes_nothing_and_other_models_are_refused():
     model = trained_like()
     assert prune_fasttext(model, 600) is model
     with pytest.raises(ValueError, match="cutoff must be at least 1, got 0"):
         prune_fasttext(model, 0)
-    with pytest.raises(ValueError, match="model must be neither quantized nor pruned"):
-        prune_fasttext(prune_fasttext(model, 5), 5)
+    with pytest.raises(ValueError, match="model must not be quantized to be pruned"):
+        prune_fasttext(quantize_fasttext(model), 5)
     with pytest.raises(ValueError, match="model must be supervised to be pruned, got a cbow model"):
         prune_fasttext(small_model(model="cbow"), 2)
 

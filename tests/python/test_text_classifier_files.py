@@ -153,7 +153,7 @@ def test_a_quantized_classifier_is_smaller_and_predicts_nearly_the_same(tmp_path
     assert len(all_rows._model.input_table) == len(classifier._model.input_table)
     retrained = classifier.quantize(260, retrain=(texts, labels))
     assert retrained.evaluate(texts, labels).precision >= classifier.quantize(260).evaluate(texts, labels).precision
-    with pytest.raises(ValueError, match="neither quantized nor pruned"):
+    with pytest.raises(ValueError, match="must not be quantized"):
         small.quantize(10)
 
 
