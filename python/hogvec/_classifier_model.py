@@ -137,6 +137,7 @@ class ClassifierModel:
 
     def top_k(self, texts: _core.Texts, k: int, threads: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         """The k most probable classes of each text and their probabilities, (n, k) each."""
+        threads = min(threads, max(1, len(texts)))
         hidden = self.features.means(texts, self.input_table, threads)
         if len(self.labels) == 1:
             ids, probabilities = np.zeros((len(hidden), 1), np.int32), self._scores(hidden)

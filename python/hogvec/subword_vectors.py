@@ -27,6 +27,7 @@ from hogvec.vocabulary import Vocabulary
 __all__ = ["SubwordVectors", "check_subword_settings"]
 
 _FORMAT = {"format": "hogvec.SubwordVectors", "version": "1"}
+_FEW = 8  # a look at less than this share of the words computes no other vectors
 _MOST_MAX_N = 1000  # what a file says of n-grams should not make more of a word than its letters justify
 
 
@@ -166,12 +167,23 @@ class SubwordVectors(KeyedVectors):
         ids = self._vocabulary.ids(word)
         known = ids >= 0
         vectors = np.empty((len(word), self.dim), np.float32)
-        vectors[known] = self.vectors[ids[known]]
-        vectors[~known] = self._composed([one for one, has in zip(word, known.tolist(), strict=True) if not has])
+        vectors[known] = self._vectors_of_words(ids[known])
+        if not known.all():
+            vectors[~known] = self._composed([one for one, has in zip(word, known.tolist(), strict=True) if not has])
         return vectors
 
-    def _means_of_words(self) -> NDArray[np.float32]:
+    def _vectors_of_words(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Vectors (k, dim) of words of the vocabulary; of a few words without computing those of all."""
+        if self._means is None and len(ids) * _FEW < len(self):
+            return self._means_of_words(ids)
+        return self.vectors[ids]
+
+    def _means_of_words(self, ids: NDArray[np.int32] | None = None) -> NDArray[np.float32]:
         offsets, rows = self._subwords.offsets, self._subwords.rows
+        if ids is not None:
+            starts, lengths = offsets[ids], offsets[ids + 1] - offsets[ids]
+            offsets = np.concatenate([[0], np.cumsum(lengths)])
+            rows = rows[np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])]
         if self._kept is not None:  # these are the rows as if every bucket had one
             n = len(self)
             places, has_row = self._rows_of(np.maximum(rows.astype(np.int64) - n, 0))
@@ -197,7 +209,7 @@ class SubwordVectors(KeyedVectors):
         if self._every_bucket:
             return (len(self) + buckets).astype(np.uint32), np.ones(len(buckets), np.bool_)
         known = self.bucket_ids
-        places = np.searchsorted(known, buckets)
+        places = np.searchsorted(known, buckets.astype(known.dtype))  # of another type, all of `known` is converted
         has_row = np.zeros(len(buckets), np.bool_)
         inside = places < len(known)
         has_row[inside] = known[places[inside]] == buckets[inside]

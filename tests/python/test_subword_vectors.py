@@ -49,6 +49,21 @@ def test_many_words_at_once_are_the_same_as_one_by_one(vectors: SubwordVectors) 
     assert vectors["walk"].any()
 
 
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_few_words_are_computed_without_the_others_and_are_the_same(pruned: bool) -> None:
+    vocabulary = Vocabulary.from_words([*WORDS, *(f"word{i}" for i in range(40))])
+    buckets = _core.Subwords(vocabulary._words, **SETTINGS).buckets.view(np.int32)
+    kept = np.ascontiguousarray(buckets[::3]) if pruned else None
+    count = len(vocabulary) + len(buckets if kept is None else kept)
+    rows = np.random.default_rng(1).normal(size=(count, DIM)).astype(np.float32)
+    vectors = SubwordVectors(vocabulary, rows, **SETTINGS, kept_buckets=kept)
+    words = ["word7", "walk", "</s>", "unseen", "walk"]
+    some = vectors[words]
+    assert vectors._means is None
+    _ = vectors.vectors
+    np.testing.assert_array_equal(some, vectors[words])
+
+
 def test_the_vocabulary_is_what_is_iterated_and_asked_for(vectors: SubwordVectors) -> None:
     assert len(vectors) == len(WORDS)
     assert list(vectors) == WORDS
