@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hogvec.cli import _check_outputs, _message
+from hogvec.cli import check_outputs, _message
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,7 +157,7 @@ def _train(command: str, words: Sequence[str]) -> None:
         arguments = bind(command, UNSUPERVISED, (), given | {"model": command})
     tunes_size = arguments.autotuneValidationFile and arguments.max_model_bytes is not None
     model_path = f"{output}.ftz" if tunes_size else f"{output}.bin"
-    _check_outputs([model_path, f"{output}.vec", *([f"{output}.output"] if saves_output else [])])
+    check_outputs([model_path, f"{output}.vec", *([f"{output}.output"] if saves_output else [])])
     model = train(arguments)
     if arguments.verbose > 0:
         print(f"Number of words:  {len(model.get_words(on_unicode_error='replace'))}", file=sys.stderr)
@@ -196,7 +196,7 @@ def _quantize(command: str, words: Sequence[str]) -> None:
     used = (*_QUANTIZING, "input", "epoch", "lr", "thread", "verbose")
     if given.get("retrain") and not given.get("input"):
         raise _UsageError("-input must be given for -retrain")
-    _check_outputs([f"{output}.ftz"])
+    check_outputs([f"{output}.ftz"])
     model = _load(f"{output}.bin")
     model.quantize(**{name: value for name, value in given.items() if name in used})
     model.save_model(f"{output}.ftz")
