@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hogvec.cli import check_outputs, _message
+from hogvec._cli_tools import check_outputs
+from hogvec.cli import _message
 
 if TYPE_CHECKING:
     import numpy as np
