@@ -1,15 +1,26 @@
-"""What the commands of the command line share: how one is declared, checks of its files, tables."""
+"""What the commands of both programs share: how one is declared and ends, checks of its files, tables."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["ArgumentError", "add_command", "check_at_least_one", "check_outputs", "given", "print_pairs", "print_table"]
+__all__ = [
+    "ArgumentError",
+    "add_command",
+    "check_at_least_one",
+    "check_outputs",
+    "exit_code",
+    "fail",
+    "given",
+    "print_pairs",
+    "print_table",
+]
 
 
 class ArgumentError(Exception):
@@ -28,6 +39,36 @@ def add_command(
     )
     parser.set_defaults(run=run, parser=parser, saves=saves)
     return parser
+
+
+def exit_code(program: str, command: Callable[[], int | None], *, interrupted: str = "interrupted") -> int:
+    """Run a command and return its exit code; what goes wrong is said on stderr, but for `ArgumentError`."""
+    try:
+        code = command() or 0
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return fail(program, interrupted, code=130)
+    except BrokenPipeError:  # the reader of our output has gone: nothing more to say, not even while exiting
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError as error:
+        return fail(program, str(error) or "not enough memory")
+    except (OSError, ValueError, TypeError, IndexError, RuntimeError, ImportError) as error:
+        return fail(program, _message(error))
+
+
+def fail(program: str, message: str, *, code: int = 1) -> int:
+    """Print a message on stderr and return the exit code."""
+    print(f"{program}: error: {message}" if code == 1 else f"{program}: {message}", file=sys.stderr)
+    return code
+
+
+def _message(error: Exception) -> str:
+    """Say what went wrong in one line, with the file first where there is one."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def check_outputs(paths: Sequence[str]) -> None:

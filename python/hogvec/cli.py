@@ -26,6 +26,8 @@ from hogvec._cli_tools import (
     add_command,
     check_at_least_one,
     check_outputs,
+    exit_code,
+    fail,
     given,
     print_pairs,
     print_table,
@@ -80,33 +82,16 @@ def _run(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # words may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    interrupted = "interrupted, nothing was saved" if options.saves else "interrupted"
+    command: argparse.ArgumentParser = options.parser
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
+        return exit_code("hogvec", lambda: options.run(options), interrupted=interrupted)
     except ArgumentError as error:
-        options.parser.error(str(error))
-    except KeyboardInterrupt:
-        return _fail("interrupted, nothing was saved" if options.saves else "interrupted", code=130)
-    except BrokenPipeError:  # the reader of our output has gone: nothing more to say, not even while exiting
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except MemoryError as error:
-        return _fail(str(error) or "not enough memory")
-    except (OSError, ValueError, TypeError, IndexError, RuntimeError, ImportError) as error:
-        return _fail(_message(error))
-    return code
+        command.error(str(error))
 
 
 def _fail(message: str, *, code: int = 1) -> int:
-    print(f"hogvec: error: {message}" if code == 1 else f"hogvec: {message}", file=sys.stderr)
-    return code
-
-
-def _message(error: Exception) -> str:
-    """Say what went wrong in one line, with the file first where there is one."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return fail("hogvec", message, code=code)
 
 
 # ---- arguments -----------------------------------------------------------------------------------------------------

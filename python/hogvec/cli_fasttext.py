@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hogvec._cli_tools import check_outputs
-from hogvec.cli import _message
+from hogvec._cli_tools import ArgumentError, check_outputs, exit_code, fail
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +26,6 @@ __all__ = ["main"]
 _PROGRAM = "hogvec-fasttext"
 _BLOCK = 1 << 20
 _WORD = re.compile(r"[^ \t\n\v\f\r]+")
-
-
-class _UsageError(Exception):
-    """Arguments that a command does not take."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,27 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command, *rest = words
     run, usage, _ = _COMMANDS[command]
     try:
-        run(command, rest)
-        sys.stdout.flush()
-    except _UsageError as error:
+        return exit_code(_PROGRAM, lambda: run(command, rest))
+    except ArgumentError as error:
         print(f"usage: {_PROGRAM} {command} {usage}", file=sys.stderr)
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        print(f"{_PROGRAM}: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone: nothing more to say, not even while exiting
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except MemoryError as error:
-        return _fail(str(error) or "not enough memory")
-    except (OSError, ValueError, TypeError, IndexError, RuntimeError, ImportError) as error:
-        return _fail(_message(error))
-    return 0
-
-
-def _fail(message: str) -> int:
-    print(f"{_PROGRAM}: error: {message}", file=sys.stderr)
-    return 1
+        return fail(_PROGRAM, str(error))
 
 
 def _usage() -> str:
@@ -85,7 +62,7 @@ def _usage() -> str:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise _UsageError(message)
+        raise ArgumentError(message)
 
 
 def _options(command: str, words: Sequence[str]) -> dict[str, Any]:
@@ -176,7 +153,7 @@ _QUANTIZING = ("cutoff", "dsub", "qnorm", "qout", "retrain")
 def _required(given: dict[str, Any], *names: str) -> str:
     for name in names:
         if not given.get(name):
-            raise _UsageError(f"-{name} must be given")
+            raise ArgumentError(f"-{name} must be given")
     output: str = given.pop("output")
     return output
 
@@ -196,7 +173,7 @@ def _quantize(command: str, words: Sequence[str]) -> None:
     output = _required(given, "output")
     used = (*_QUANTIZING, "input", "epoch", "lr", "thread", "verbose")
     if given.get("retrain") and not given.get("input"):
-        raise _UsageError("-input must be given for -retrain")
+        raise ArgumentError("-input must be given for -retrain")
     check_outputs([f"{output}.ftz"])
     model = _load(f"{output}.bin")
     model.quantize(**{name: value for name, value in given.items() if name in used})
@@ -243,7 +220,7 @@ def _print_labels(model: _FastText, found: Evaluation) -> None:
 def _predicting(words: Sequence[str]) -> tuple[str, str, int, float]:
     """Return model, data, k and threshold."""
     if not 2 <= len(words) <= 4:
-        raise _UsageError(f"2 to 4 arguments must be given, got {len(words)}")
+        raise ArgumentError(f"2 to 4 arguments must be given, got {len(words)}")
     k = _number("k", words[2], int) if len(words) > 2 else 1
     threshold = _number("th", words[3], float) if len(words) > 3 else 0.0
     return words[0], words[1], k, threshold
@@ -253,7 +230,7 @@ def _number(name: str, word: str, kind: Callable[[str], Any]) -> Any:
     try:
         return kind(word)
     except ValueError:
-        raise _UsageError(f"{name} must be a number, got {word!r:.80}") from None
+        raise ArgumentError(f"{name} must be a number, got {word!r:.80}") from None
 
 
 # ---- vectors -------------------------------------------------------------------------------------------------------
@@ -300,7 +277,7 @@ def _analogies(command: str, words: Sequence[str]) -> None:
 
 def _asking(words: Sequence[str]) -> tuple[_FastText, int]:
     if not 1 <= len(words) <= 2:
-        raise _UsageError(f"1 or 2 arguments must be given, got {len(words)}")
+        raise ArgumentError(f"1 or 2 arguments must be given, got {len(words)}")
     return _load(words[0]), _number("k", words[1], int) if len(words) > 1 else 10
 
 
@@ -312,7 +289,7 @@ def _print_pairs(pairs: Iterable[tuple[float, str]]) -> None:
 def _dump(command: str, words: Sequence[str]) -> None:
     path, part = _exactly(words, 2)
     if part not in ("args", "dict", "input", "output"):
-        raise _UsageError(f"the second argument must be args, dict, input or output, got {part!r:.80}")
+        raise ArgumentError(f"the second argument must be args, dict, input or output, got {part!r:.80}")
     model = _load(path)
     file = model._source.file
     if part == "args":
@@ -355,7 +332,7 @@ def _load(path: str) -> _FastText:
 
 def _exactly(words: Sequence[str], count: int) -> Sequence[str]:
     if len(words) != count:
-        raise _UsageError(f"{count} argument{'s' if count > 1 else ''} must be given, got {len(words)}")
+        raise ArgumentError(f"{count} argument{'s' if count > 1 else ''} must be given, got {len(words)}")
     return words
 
 

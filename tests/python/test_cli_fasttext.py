@@ -191,6 +191,19 @@ def test_ngrams_are_printed_with_their_rows(folder: Folder, run: Any) -> None:
     assert all(len(line.split(" ")) == 10 for line in lines)
 
 
+def test_ngrams_of_fasttexts_model_are_printed_as_its_program_does(run: Any) -> None:
+    if "HOGVEC_DATA" not in os.environ:
+        pytest.skip("HOGVEC_DATA is not set")
+    interop = Path(os.environ["HOGVEC_DATA"]) / "interop"
+    printed = (interop / "fb-ngrams.txt").read_text(encoding="utf-8")
+    words = ["test", "at the", "atnthe", "тест", "テスト", "試し"]
+    for word in words:
+        said = run("print-ngrams", interop / "crime-and-punishment.bin", word)
+        # The file is of an older version, which also had a row of zeros for an unknown word itself.
+        assert f"<start>\n{word}\n{word} 0 0 0 0 0 \n{said}<end>\n" in printed
+        assert said.count(" \n") >= 3
+
+
 def test_neighbours_are_asked_for_in_a_dialogue(folder: Folder, run: Any) -> None:
     said = run("nn", folder.path / "v.bin", "2", stdin="bread bus\n")
     found = re.fullmatch(r"(Query word\? (\S+ -?[\d.e-]+\n){2}){2}Query word\? ", said)

@@ -99,6 +99,30 @@ def test_the_size_of_a_model_has_units(size: Any, count: int | None) -> None:
         _ = Arguments(input="x", autotuneModelSize="2T").max_model_bytes
 
 
+@pytest.mark.parametrize("options", [{}, {"autotuneModelSize": "20k"}, {"autotuneMetric": "f1:__label__food"}])
+def test_autotune_leaves_what_is_given_as_it_is(texts: Path, options: dict[str, Any], monkeypatch: Any) -> None:
+    calls: list[dict[str, Any]] = []
+    tune = TextClassifier.autotune
+
+    def watched(self: TextClassifier, *args: Any, **keywords: Any) -> TextClassifier:
+        calls.append(keywords)
+        return tune(self, *args, **keywords, trials=2)
+
+    monkeypatch.setattr(TextClassifier, "autotune", watched)
+    given = {name: SMALL[name] for name in ("dim", "epoch", "bucket", "thread", "verbose")}
+    model = fasttext.train_supervised(
+        str(texts), **given, wordNgrams=3, autotuneValidationFile=str(texts), autotuneDuration=60, **options
+    )
+    assert (model.dim, model.epoch, model.bucket, model.wordNgrams) == (8, 10, 1000, 3)
+    assert model.test(str(texts))[1] > 0.9
+    assert model.is_quantized() == ("autotuneModelSize" in options)
+    (call,) = calls
+    assert sorted(call["fixed"]) == ["buckets", "dim", "epochs", "word_ngrams"]
+    assert (call["seconds"], call["k"]) == (60, 1)
+    assert call["max_model_bytes"] == (20_000 if options.get("autotuneModelSize") else None)
+    assert call["metric"] == ("f1:food" if "autotuneMetric" in options else "f1")
+
+
 def test_trained_models_have_their_options_as_attributes(model: Any) -> None:
     assert (model.lr, model.dim, model.wordNgrams, model.loss, model.label) == (0.5, 8, 2, "softmax", "__label__")
     assert model.thread == 1

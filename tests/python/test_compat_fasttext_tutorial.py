@@ -56,7 +56,7 @@ def classify(library: Any, folder: Path) -> dict[str, Any]:
     """Train, ask, test, quantize, save and load a classifier, as the tutorial does."""
     train, valid = write_texts(folder / "train", seed=1), write_texts(folder / "valid", seed=2, count=50)
     said: dict[str, Any] = {}
-    model = library.train_supervised(input=train, lr=0.5, epoch=15, wordNgrams=2, bucket=2000, **OPTIONS)
+    model = library.train_supervised(input=train, lr=0.5, epoch=15, wordNgrams=3, bucket=2000, **OPTIONS)
     said["words"] = form(model.words), sorted(model.words), sorted(model.labels), "bread" in model
     said["counts"] = [sorted(int(n) for n in model.get_words(True)[1]), form(model.get_labels(include_freq=True))]
     labels, probabilities = model.predict("a cheese and some bread ?", k=2)

@@ -17,6 +17,7 @@ from hogvec.compat.fasttext._source import TrainedVectors
 from hogvec.corpus import Corpus
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.optimizers import SGD
+from hogvec.text_classifier import TextClassifier
 from hogvec.trainer import Trainer
 from hogvec.vocabulary import Vocabulary
 
@@ -116,7 +117,7 @@ def train(arguments: Arguments) -> _FastText:
     """Train what the arguments say."""
     with file_errors():
         if not arguments.is_supervised:
-            source: Any = _train_vectors(arguments)
+            source: TextClassifier | TrainedVectors = _train_vectors(arguments)
         elif arguments.autotuneValidationFile:
             source = _tuned(arguments)
             found = {name: getattr(source, parameter) for name, parameter in _TUNED.items()}
@@ -126,13 +127,10 @@ def train(arguments: Arguments) -> _FastText:
     return _FastText._of(source, arguments.attributes())
 
 
-def _tuned(arguments: Arguments) -> Any:
+def _tuned(arguments: Arguments) -> TextClassifier:
     """Return the classifier that is best for the validation file; what the call names stays as it is."""
-    classifier: Any = arguments.classifier()
-    if not hasattr(classifier, "autotune"):
-        raise NotImplementedError("this version has no autotune: leave autotuneValidationFile out")
     metric, prefix = arguments.autotuneMetric, f"f1:{arguments.label}"
-    return classifier.autotune(
+    return arguments.classifier().autotune(
         arguments.input,
         arguments.autotuneValidationFile,
         seconds=arguments.autotuneDuration,
