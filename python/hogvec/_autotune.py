@@ -106,7 +106,10 @@ class _Candidate:
 
 
 def _space(classifier: TextClassifier, fixed: Collection[str], *, quantized: bool) -> dict[str, Dimension]:
-    """fastText's ranges and widths (autotune.cc), wider where the start of the search lies outside."""
+    """fastText's ranges and widths (autotune.cc), ranges that hold the start too.
+
+    Only steps of dim are wider: searches begin at 10 and not, as there, at 100.
+    """
     if isinstance(fixed, str):
         raise TypeError(f"fixed must be a list of names, got {fixed!r:.80}")
     for name in fixed:
@@ -126,7 +129,7 @@ def _space(classifier: TextClassifier, fixed: Collection[str], *, quantized: boo
     space: dict[str, Dimension] = {
         "learning_rate": wide(Float, "learning_rate", 0.01, 5.0, widths=(1.9, 1.0)),
         "epochs": wide(Integer, "epochs", 1, 100, widths=(2.8, 2.5), log=True),
-        "dim": wide(Integer, "dim", 1, 1000, widths=(1.4, 0.3), log=True),
+        "dim": wide(Integer, "dim", 1, 1000, widths=(2.0, 0.7), log=True),
         "word_ngrams": wide(Integer, "word_ngrams", 1, 5, widths=(4.3, 2.4)),
         _LETTERS: Choice(kinds if letters in kinds else (*kinds, letters), start=letters),
     }

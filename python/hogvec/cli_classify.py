@@ -81,6 +81,9 @@ def _add_train(commands: Any) -> None:
     training.add_argument("--patience", type=int, metavar="N", help="end after N that are no better (default: 5)")
     training.add_argument("--threads", type=int, metavar="N", help="default: the cores this process may use")
     training.add_argument("--seed", type=int, metavar="N", help="of all random choices (default: 1)")
+    tuning = parser.add_argument_group("tuning")
+    tuning.add_argument("--autotune", metavar="FILE", help="find the parameters that predict these labels best")
+    tuning.add_argument("--autotune-seconds", type=float, metavar="N", help="time for it (default: 300)")
     small = parser.add_argument_group("a smaller model, for .ftz")
     small.add_argument("--cutoff", type=int, metavar="N", help="rows that stay (default: all)")
     small.add_argument("--retrain", action="store_true", help="train again what stays")
@@ -135,7 +138,11 @@ def _train(options: argparse.Namespace) -> int:
         raise ArgumentError("--cutoff, --retrain and --qnorm are for an OUTPUT that ends with .ftz")
     if options.patience is not None and options.validation is None:
         raise ArgumentError("--patience is for --validation")
-    for path in given(input=options.input, validation=options.validation).values():
+    if options.autotune_seconds is not None and options.autotune is None:
+        raise ArgumentError("--autotune-seconds is for --autotune")
+    if options.autotune is not None and options.validation is not None:
+        raise ArgumentError("--autotune and --validation must not be given together")
+    for path in given(input=options.input, validation=options.validation, autotune=options.autotune).values():
         with open(path, "rb"):  # before the time it takes to train
             pass
     check_outputs([options.output])
@@ -147,7 +154,13 @@ def _train(options: argparse.Namespace) -> int:
     progress = False if options.quiet else None
     classifier = TextClassifier(loss=_loss(options.loss), progress=progress, **parameters)
     began = time.perf_counter()
-    classifier.fit(options.input, **given(validation=options.validation, patience=options.patience))
+    if options.autotune is not None:
+        limit = given(seconds=options.autotune_seconds)
+        classifier = classifier.autotune(options.input, options.autotune, progress=progress, **limit)
+        if not options.quiet:
+            print(classifier.trials_)
+    else:
+        classifier.fit(options.input, **given(validation=options.validation, patience=options.patience))
     if small:
         retrain = options.input if options.retrain else None
         classifier = classifier.quantize(options.cutoff or 0, retrain=retrain, qnorm=options.qnorm)

@@ -73,6 +73,25 @@ def test_options_reach_the_model(train, capsys):
     assert len(TextClassifier.load_fasttext(small)._model.input_table) == 260
 
 
+def test_autotune_prints_its_trials_and_writes_the_best_model(train, capsys, monkeypatch):
+    whole, seen = TextClassifier.autotune, {}
+
+    def two_trials(classifier, *files, **options):
+        seen.update(options)
+        return whole(classifier, *files, trials=2, fixed=["dim", "epochs"], **options)
+
+    monkeypatch.setattr(TextClassifier, "autotune", two_trials)
+    path = train.parent / "tuned.bin"
+    tuning = ["--autotune", str(train), "--autotune-seconds", "90", "--dim", "6", "--epochs", "2", "--threads", "1"]
+    assert main(["classify", "train", str(train), str(path), *tuning]) == 0
+    table = capsys.readouterr().out.splitlines()[:3]
+    assert seen == {"seconds": 90.0, "progress": None}
+    (best,) = (line for line in table if "*" in line)
+    found = TextClassifier.load_fasttext(path).evaluate(train)
+    assert f"{found.f1:.4f}*" == best.split()[1]
+    assert len(table[0].split()) == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -80,6 +99,9 @@ def test_options_reach_the_model(train, capsys):
         (["train", "{train}", "m.bin", "--dim", "0"], 1, "dim must be at least 1, got 0"),
         (["train", "{train}", "m.bin", "--cutoff", "5"], 2, "are for an OUTPUT that ends with .ftz"),
         (["train", "{train}", "m.bin", "--patience", "5"], 2, "--patience is for --validation"),
+        (["train", "{train}", "m.bin", "--autotune-seconds", "5"], 2, "--autotune-seconds is for --autotune"),
+        (["train", "{train}", "m.bin", "--autotune", "{train}", "--validation", "{train}"], 2, "not be given together"),
+        (["train", "{train}", "m.bin", "--autotune", "no-such-file"], 1, "no-such-file: No such file or directory"),
         (["train", "{train}", "no/folder/m.bin"], 1, "cannot write here"),
         (["train", "{train}", "m.bin", "--loss", "nothing"], 2, "invalid choice"),
         (["test", "{train}", "{train}"], 1, "must be a whole"),
