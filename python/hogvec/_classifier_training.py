@@ -122,6 +122,7 @@ def prepare(
     rows, outputs = features.num_rows, output_rows(loss, len(labels))
     check_table_memory(f"tables of {rows:,} and {outputs:,} rows of {dim:,} floats", table_bytes(rows + outputs, dim))
     tables = _core.Tables(rows, outputs, dim, seed, SGD()._settings())
+    tables.input[:] *= 2  # uniform on (-1 / dim, 1 / dim), as in fastText; half of it measured worse
     model = ClassifierModel(
         words=Vocabulary._wrap(words),
         labels=Vocabulary._wrap(labels),
