@@ -296,8 +296,9 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
 void bind_tables(py::module_& module) {
   const auto none = py::none();
   py::class_<Tables>(module, "Tables")
-      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t, const OptimizerSettings&>(),
-           py::arg("input_rows"), py::arg("output_rows"), py::arg("dim"), py::arg("seed"), py::arg("optimizer"))
+      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t, const OptimizerSettings&, float>(),
+           py::arg("input_rows"), py::arg("output_rows"), py::arg("dim"), py::arg("seed"), py::arg("optimizer"),
+           py::arg("initial_range"))
       .def_property_readonly("input",
                              [](const py::object& self) { return table_array(self.cast<Tables&>().input(), self); })
       .def_property_readonly("output",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -15,13 +16,15 @@ namespace hogvec::bindings {
 class Tables {
  public:
   Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed,
-         const OptimizerSettings& optimizer)
+         const OptimizerSettings& optimizer, float initial_range)
       : optimizer_(optimizer),
         input_(checked(input_rows, "input_rows"), dim),
         output_(checked(output_rows, "output_rows"), dim),
         input_state_(optimizer.kind, input_.view()),
         output_state_(optimizer.kind, output_.view()) {
-    initialize_uniform(input_.view(), seed);
+    if (!(initial_range > 0 && std::isfinite(initial_range)))
+      throw ValueError("initial_range must be finite and above 0, got " + std::to_string(initial_range));
+    initialize_uniform(input_.view(), seed, initial_range);
   }
 
   TableView input() const { return input_.view(); }

@@ -12,10 +12,6 @@ namespace hogvec {
 
 namespace {
 
-// With one set, five draws push against the words of a whole window, which costs quality; with more than four there is
-// no gain that shows (bench/README.md has the measurements).
-constexpr std::size_t kMostSets = 4;
-
 std::span<const WordId> targets_of(const BatchBuffer& buffer, std::size_t group) {
   const auto begin = static_cast<std::size_t>(buffer.target_offsets[group]);
   return std::span(buffer.targets).subspan(begin, static_cast<std::size_t>(buffer.target_offsets[group + 1]) - begin);
@@ -67,15 +63,16 @@ class CandidateSums {
 
 }   // namespace
 
-// A set of draws for each target up to kMostSets of them, which all targets share in equal parts. A draw is noise for
-// the targets that it does not equal; one that equals all of them is what a hit is to a single target.
+// A set of draws for each target up to kMostTargetSets of them, which all targets share in equal parts. A draw is noise
+// for the targets that it does not equal; one that equals all of them is what a hit is to a single target.
 void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& stream) const {
   const auto negatives = static_cast<std::size_t>(negatives_);
   const std::size_t groups = buffer.target_offsets.size() - 1;
-  buffer.draws.resize(num_noise_sets(groups) * kMostSets * negatives);
+  buffer.draws.resize(num_noise_sets(groups) * kMostTargetSets * negatives);
   noise_->draw(stream, buffer.draws);
   std::size_t most = 0;
-  for (std::size_t g = 0; g < groups; ++g) most = std::max(most, targets_of(buffer, g).size() + kMostSets * negatives);
+  for (std::size_t g = 0; g < groups; ++g)
+    most = std::max(most, targets_of(buffer, g).size() + kMostTargetSets * negatives);
 
   CandidateSums sums(buffer, most);
   for (std::size_t g = 0; g < groups; ++g) {
@@ -86,9 +83,10 @@ void NegativeSamplingObjective::add_for_several(BatchBuffer& buffer, Stream& str
     };
     sums.start();
     for (const WordId target : targets) sums.add(sums.find_or_add(row_of(target)), 1, 1);
-    const std::size_t num_sets = std::min(targets.size(), kMostSets);
+    const std::size_t num_sets = std::min(targets.size(), kMostTargetSets);
     const float share = 1.0F / static_cast<float>(num_sets);
-    for (WordId draw : std::span(buffer.draws).subspan(noise_set_of(g) * kMostSets * negatives, num_sets * negatives)) {
+    for (WordId draw :
+         std::span(buffer.draws).subspan(noise_set_of(g) * kMostTargetSets * negatives, num_sets * negatives)) {
       float equal = num_equal(draw);
       for (int redraw = 0; hits_ == Hits::kRedraw && equal == num_targets && redraw < kMostRedraws; ++redraw) {
         draw = noise_->draw(stream);

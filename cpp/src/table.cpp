@@ -35,13 +35,12 @@ Table::Table(std::int64_t rows, std::int64_t dim) {
 
 Table::~Table() { munmap(mapping_, mapping_bytes_); }
 
-void initialize_uniform(TableView table, std::uint64_t seed) {
+void initialize_uniform(TableView table, std::uint64_t seed, float range) {
   const std::uint64_t key = make_key(seed, Purpose::kInitialize);
-  const float scale = 1.0F / static_cast<float>(table.dim);
   for (std::int64_t r = 0; r < table.rows; ++r) {
     Stream stream(random_bits(key, static_cast<std::uint64_t>(r)));
     float* row = table.row(RowId{static_cast<std::uint32_t>(r)});
-    for (std::int64_t d = 0; d < table.dim; ++d) row[d] = (unit_float(stream.next()) - 0.5F) * scale;
+    for (std::int64_t d = 0; d < table.dim; ++d) row[d] = (2 * unit_float(stream.next()) - 1) * range;
   }
 }
 

@@ -121,8 +121,8 @@ def prepare(
         features.renumber(documents)
     rows, outputs = features.num_rows, output_rows(loss, len(labels))
     check_table_memory(f"tables of {rows:,} and {outputs:,} rows of {dim:,} floats", table_bytes(rows + outputs, dim))
-    tables = _core.Tables(rows, outputs, dim, seed, SGD()._settings())
-    tables.input[:] *= 2  # uniform on (-1 / dim, 1 / dim), as in fastText; half of it measured worse
+    # From (-1 / dim, 1 / dim), as in fastText: half of it measured worse.
+    tables = _core.Tables(rows, outputs, dim, seed, SGD()._settings(), 1 / dim)
     model = ClassifierModel(
         words=Vocabulary._wrap(words),
         labels=Vocabulary._wrap(labels),

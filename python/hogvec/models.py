@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -77,6 +78,11 @@ class SkipGram:
         """Return the learning rate that measured best with `loss`; bench/README.md has the measurements."""
         return 0.025 if isinstance(loss, HierarchicalSoftmax) else 0.05
 
+    @property
+    def _initial_range(self) -> float:
+        """The bound of the numbers that input rows begin with."""
+        return 0.5 / self.dim
+
     def _window_settings(self) -> _core.WindowSettings:
         return _core.WindowSettings(
             cbow=False, window=self.window, shrink=self.shrink_windows, forward_mean=False, backward_mean=False
@@ -132,6 +138,10 @@ class CBOW:
         if self.pooling == "sum":
             return 0.01  # a sum is several times as long as a mean, and so are its gradients
         return 0.15 if self.gradient == "exact" else 0.05
+
+    @property
+    def _initial_range(self) -> float:
+        return 1 / math.sqrt(self.dim) if self.pooling == "mean" else 0.5 / self.dim
 
     def _window_settings(self) -> _core.WindowSettings:
         mean = self.pooling == "mean"
@@ -264,6 +274,10 @@ class FastText:
             buckets=self.buckets,
             every_bucket=self.every_bucket,
         )
+
+    @property
+    def _initial_range(self) -> float:
+        return 0.5 / self.dim
 
     def _window_settings(self) -> _core.WindowSettings:
         return _core.WindowSettings(

@@ -705,7 +705,7 @@ class TextClassifier:
             from_fasttext(small, model.settings.label_prefix), kind=model.kind, loss=model.loss
         )
         rows, dim = pruned.input_table.shape
-        tables = _core.Tables(rows, len(pruned.output_table), dim, run.seed, SGD()._settings())
+        tables = _core.Tables(rows, len(pruned.output_table), dim, run.seed, SGD()._settings(), 0.5 / dim)
         tables.input[:], tables.output[:] = pruned.input_table, pruned.output_table
         pruned = dataclasses.replace(pruned, input_table=tables.input, output_table=tables.output)
         documents = pruned.features.encode(arena, threads=run.threads)

@@ -149,7 +149,10 @@ class Trainer:
     def initialize(
         self, corpus: Corpus | None = None, *, input_rows: int | None = None, output_rows: int | None = None
     ) -> None:
-        """Make new tables: inputs uniform on (-0.5 / dim, 0.5 / dim), outputs zero. `fit` does it when there are none.
+        """Make new tables: inputs uniform at random, outputs zero. `fit` does it when there are none.
+
+        Inputs begin in (-0.5 / dim, 0.5 / dim) as word2vec's program has it, those of a `CBOW` that takes means in
+        (-1 / sqrt(dim), 1 / sqrt(dim)), from where they learn more; bench/README.md has the measurements.
 
         Parameters
         ----------
@@ -197,7 +200,7 @@ class Trainer:
             needed += kept
         check_table_memory(tables, needed)
         try:
-            self._tables = _core.Tables(inputs, outputs, dim, self.seed, settings)
+            self._tables = _core.Tables(inputs, outputs, dim, self.seed, settings, self.architecture._initial_range)
         except MemoryError:
             raise MemoryError(
                 f"{tables} need {needed / 2**30:.1f} GiB, got too little memory from the system"

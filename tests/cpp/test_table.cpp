@@ -17,7 +17,7 @@ namespace {
 
 std::vector<float> row_of_new_table(std::int64_t rows, std::int64_t dim, std::uint64_t seed, std::uint32_t row) {
   const Table table(rows, dim);
-  initialize_uniform(table.view(), seed);
+  initialize_uniform(table.view(), seed, 0.5F / static_cast<float>(dim));
   const float* data = table.view().row(RowId{row});
   return {data, data + dim};
 }
@@ -34,7 +34,7 @@ TEST_CASE("rows are padded to whole cache lines of zeros") {
     CHECK(view.stride % kRowAlignment == 0);
     CHECK(view.stride >= dim);
     CHECK(view.stride < dim + kRowAlignment);
-    initialize_uniform(view, 1);
+    initialize_uniform(view, 1, 1);
     for (std::uint32_t r = 0; r < 7; ++r) {
       const float* row = view.row(RowId{r});
       CHECK(reinterpret_cast<std::uintptr_t>(row) % 64 == 0);
@@ -49,16 +49,17 @@ TEST_CASE("a new table is zero") {
   for (std::int64_t i = 0; i < view.rows * view.stride; ++i) REQUIRE(view.data[i] == 0);
 }
 
-TEST_CASE("initial values are uniform on (-0.5 / dim, 0.5 / dim)") {
+TEST_CASE("initial values are uniform in their range") {
   constexpr std::int64_t kRows = 2000;
   constexpr std::int64_t kDim = 50;
+  constexpr float kRange = 0.25F;
   const Table table(kRows, kDim);
-  initialize_uniform(table.view(), 3);
+  initialize_uniform(table.view(), 3, kRange);
   constexpr int kBins = 20;
   std::vector<double> seen(kBins);
   for (std::int64_t r = 0; r < kRows; ++r) {
     for (std::int64_t d = 0; d < kDim; ++d) {
-      const double unit = double{table.view().data[r * table.view().stride + d]} * kDim + 0.5;
+      const double unit = double{table.view().data[r * table.view().stride + d]} / (2 * kRange) + 0.5;
       REQUIRE(unit >= 0);
       REQUIRE(unit < 1);
       seen[static_cast<std::size_t>(unit * kBins)] += 1;

@@ -107,7 +107,7 @@ struct Run {
         objective(NegativeSamplingObjective(noise, 5)),
         input(kWords, 20),
         output(kWords, 20) {
-    initialize_uniform(input.view(), 1);
+    initialize_uniform(input.view(), 1, 0.5F / static_cast<float>(input.view().dim));
     settings.corpus = {corpus.tokens, corpus.offsets};
     settings.keep_thresholds = thresholds;
     settings.objective = &objective;

@@ -149,7 +149,7 @@ def test_an_objective_keeps_its_tree() -> None:
 
 
 def train_epoch(**changes: Any) -> None:
-    tables = _core.Tables(3, 3, 4, 1, _core.Optimizer("sgd"))
+    tables = _core.Tables(3, 3, 4, 1, _core.Optimizer("sgd"), 1.0)
     arguments: dict[str, Any] = {
         "ids": np.array([0, 1, 2], np.int32),
         "offsets": np.array([0, 3]),

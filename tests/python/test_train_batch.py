@@ -48,7 +48,7 @@ class Trained:
 def train(case: Case, instruction_set: str = "") -> Trained:
     """Run a kernel, by default the one in use, on copies of a case's tables."""
     input_rows, dim = case.input_table.shape
-    tables = _core.Tables(input_rows, len(case.output_table), dim, 1, _core.Optimizer("sgd"))
+    tables = _core.Tables(input_rows, len(case.output_table), dim, 1, _core.Optimizer("sgd"), 1.0)
     tables.input[:] = case.input_table
     tables.output[:] = case.output_table
     arrays = hogvec.Batch(**vars(case.batch))._arrays()

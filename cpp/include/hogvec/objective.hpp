@@ -40,6 +40,11 @@ constexpr std::size_t num_noise_sets(std::size_t groups) {
   return groups / kSetGroups * kSetsInTurn + std::min(groups % kSetGroups, kSetsInTurn);
 }
 
+// A group with several targets takes so many sets at once, if it has as many targets. With one, five draws push against
+// the words of a whole window, which costs quality; with more than four there is no gain that shows (bench/README.md
+// has the measurements).
+inline constexpr std::size_t kMostTargetSets = 4;
+
 // A noise distribution may be so concentrated on the target that no other word comes: then the draw is given up, and
 // the group has one negative less.
 inline constexpr int kMostRedraws = 64;

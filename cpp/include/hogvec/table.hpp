@@ -50,8 +50,8 @@ class Table {
   std::size_t mapping_bytes_ = 0;
 };
 
-// Uniform on (-0.5 / dim, 0.5 / dim), as word2vec; each element a function of (seed, row, column) alone.
-void initialize_uniform(TableView table, std::uint64_t seed);
+// Uniform on (-range, range); each element a function of (seed, row, column) alone.
+void initialize_uniform(TableView table, std::uint64_t seed, float range);
 
 // The means of bags of rows: out is (n_bags, dim), bag b is rows[offsets[b], offsets[b + 1]). An empty bag gives zeros.
 void mean_of_rows(const FloatRows& table, std::span<const std::int64_t> offsets, std::span<const RowId> rows,
