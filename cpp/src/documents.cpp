@@ -297,10 +297,11 @@ void TextFeatures::means(const Texts& texts, const FloatRows& table, std::span<f
   if (table.rows != num_rows())
     throw ValueError("table must have a row for each word and bucket, " + std::to_string(num_rows()) + ", got " +
                      std::to_string(table.rows));
-  constexpr std::size_t kBlock = 32;   // texts taken at a time
+  constexpr std::size_t kBlock = 32;             // texts taken at a time
+  constexpr std::size_t kFewLetters = 1 << 14;   // not worth a thread
   const auto dim = static_cast<std::size_t>(table.dim);
   std::atomic<std::size_t> next{0};
-  run_workers_to_the_end(useful_threads(texts, threads), keep_going, [&](int, const StopFlag& stop) {
+  const auto work = [&](int, const StopFlag& stop) {
     Reader reader(*this, texts.letters, false, &table);
     std::vector<RowId> rows;
     for (;;) {
@@ -319,7 +320,11 @@ void TextFeatures::means(const Texts& texts, const FloatRows& table, std::span<f
         for (std::size_t d = 0; d < dim; ++d) sum[d] *= scale;
       }
     }
-  });
+  };
+  if (texts.letters.size() < kFewLetters)
+    run_small(work);
+  else
+    run_workers_to_the_end(useful_threads(texts, threads), keep_going, work);
 }
 
 }   // namespace hogvec

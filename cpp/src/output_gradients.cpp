@@ -23,10 +23,6 @@ constexpr std::int64_t kKeptFloats = std::int64_t{1} << 19;
 constexpr std::int64_t kCachedScoreFloats = std::int64_t{1} << 19;
 constexpr std::int64_t kMostBlock = 4032;   // hidden vectors of a block
 
-// Work below this many products of two floats is done on the calling thread: a thread costs more than it saves, and
-// nobody waits so long that a Ctrl-C mattered.
-constexpr double kSmallWork = 2e6;
-
 }   // namespace
 
 // What the masses of a panel must be multiplied by: scale exp(reference - log_z).
@@ -254,8 +250,7 @@ void OutputLayer::gradients(const LayerGradients& results, int threads, const Ke
     workers.emplace_back(part_of(panels, w, count, kPanelsAtOnce), keeps, block_size, dim, kernels_->lanes);
 
   if (small) {
-    const StopFlag never{false};
-    train_blocks(workers, block_size, results, [&](const auto& work) { work(0, never); });
+    train_blocks(workers, block_size, results, [](const auto& work) { run_small(work); });
   } else if (count == 1) {
     run_workers_to_the_end(1, keep_going, [&](int, const StopFlag& stop) {
       train_blocks(workers, block_size, results, [&](const auto& work) { work(0, stop); });

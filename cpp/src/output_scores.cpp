@@ -161,16 +161,23 @@ void for_every_block(const BlockKernels& kernels, const OutputScores& scores, Fl
   check(scores, hidden);
   if (hidden.rows == 0) return;
   const Pass pass(kernels, scores, k);
-  const auto count = static_cast<int>(std::clamp<std::int64_t>(pass.panels(), 1, threads));
+  const bool small = static_cast<double>(hidden.rows) * static_cast<double>(scores.model.weights.rows) *
+                         static_cast<double>(hidden.dim) <
+                     kSmallWork;
+  const int count = small ? 1 : static_cast<int>(std::clamp<std::int64_t>(pass.panels(), 1, threads));
   const std::int64_t kept = std::int64_t{sizeof(Entry)} * std::max(k, std::int64_t{1}) * count;
   const std::int64_t block = std::clamp<std::int64_t>(kKeptBytes / kept, 1, kBlock);
   WorkerRounds rounds(count, keep_going);
   for (std::int64_t first = 0; first < hidden.rows; first += block) {
     const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
     std::vector<Seen> seen(static_cast<std::size_t>(count));
-    rounds.run([&](int w, const StopFlag& stop) {
+    const auto see = [&](int w, const StopFlag& stop) {
       pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
-    });
+    };
+    if (small)
+      run_small(see);
+    else
+      rounds.run(see);
     if (!std::all_of(seen.begin(), seen.end(), [](const Seen& part) { return part.finite; }))
       throw_not_finite(scores.model, {});
     finish(seen, first, packed.count());

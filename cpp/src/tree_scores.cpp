@@ -33,14 +33,16 @@ void check_model(const TreeModel& model, FloatRows hidden, int threads) {
   if (threads < 1) throw ValueError("threads must be at least 1, got " + std::to_string(threads));
 }
 
-// Calls a function that make_worker(stop) returns, one for each thread, for every row.
+// Calls a function that make_worker(stop) returns, one for each thread, for every row of hidden.
 template <class MakeWorker>
-void for_every_row(std::int64_t rows, int threads, const KeepGoing& keep_going, const MakeWorker& make_worker) {
+void for_every_row(const TreeModel& model, FloatRows hidden, int threads, const KeepGoing& keep_going,
+                   const MakeWorker& make_worker) {
+  const std::int64_t rows = hidden.rows;
   // Rows taken at a time: few enough to share the work evenly, many enough to seldom meet at the counter.
   const std::int64_t block = std::clamp<std::int64_t>(rows / (std::int64_t{8} * threads), 1, 256);
   const std::int64_t workers_needed = std::min<std::int64_t>(threads, (rows + block - 1) / block);
   std::atomic<std::int64_t> next_row{0};
-  run_workers_to_the_end(static_cast<int>(workers_needed), keep_going, [&](int, const StopFlag& stop) {
+  const auto work = [&](int, const StopFlag& stop) {
     auto worker = make_worker(stop);
     for (;;) {
       const std::int64_t begin = next_row.fetch_add(block, std::memory_order_relaxed);
@@ -50,7 +52,13 @@ void for_every_row(std::int64_t rows, int threads, const KeepGoing& keep_going, 
       }
       if (begin + block >= rows) return;
     }
-  });
+  };
+  // No row asks for more than all nodes.
+  if (static_cast<double>(rows) * static_cast<double>(model.weights.rows) * static_cast<double>(hidden.dim) <
+      kSmallWork)
+    run_small(work);
+  else
+    run_workers_to_the_end(static_cast<int>(workers_needed), keep_going, work);
 }
 
 // A subtree or a leaf that the search has not opened, named as in Tree::children.
@@ -118,7 +126,7 @@ void tree_log_likelihood(const TreeModel& model, FloatRows hidden, std::span<con
                        std::to_string(target));
     }
   }
-  for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag&) {
+  for_every_row(model, hidden, threads, keep_going, [&](const StopFlag&) {
     return [&](std::int64_t row) {
       check_finite(hidden, row, "hidden");
       const auto target = static_cast<std::size_t>(targets[static_cast<std::size_t>(row)]);
@@ -143,7 +151,7 @@ void tree_top_k(const TreeModel& model, FloatRows hidden, std::int64_t k, std::s
   const auto entries = static_cast<std::size_t>(hidden.rows * k);
   if (ids.size() != entries || log_probabilities.size() != entries)
     throw ValueError("ids and log_probabilities must have k entries for each row of hidden");
-  for_every_row(hidden.rows, threads, keep_going, [&](const StopFlag& stop) {
+  for_every_row(model, hidden, threads, keep_going, [&](const StopFlag& stop) {
     return [&, search = BestFirst(model, stop)](std::int64_t row) mutable {
       check_finite(hidden, row, "hidden");
       const auto begin = static_cast<std::size_t>(row * k);

@@ -88,6 +88,11 @@ void run_workers_to_the_end(int count, const KeepGoing& keep_going,
   if (!run_workers(count, keep_going, work)) throw stopped_early();
 }
 
+void run_small(const std::function<void(int, const StopFlag&)>& work) {
+  const StopFlag never{false};
+  work(0, never);
+}
+
 WorkerRounds::WorkerRounds(int count, KeepGoing keep_going)
     : count_(count), keep_going_(std::move(keep_going)), last_asked_(std::chrono::steady_clock::now()) {}
 

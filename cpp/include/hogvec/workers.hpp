@@ -25,6 +25,12 @@ bool run_workers(int count, const KeepGoing& keep_going, const std::function<voi
 void run_workers_to_the_end(int count, const KeepGoing& keep_going,
                             const std::function<void(int, const StopFlag&)>& work);
 
+// Work below this many products of two floats is small: a thread costs more than it saves, and nobody waits so long
+// that a Ctrl-C mattered.
+inline constexpr double kSmallWork = 2e6;
+// Calls work(0, stop) on the calling thread.
+void run_small(const std::function<void(int, const StopFlag&)>& work);
+
 // Rounds of workers in one call whose results are worthless before its end. A round may be shorter than the period of
 // run_workers, which then never asks whether to go on: between rounds it is asked, too, once a period.
 class WorkerRounds {
