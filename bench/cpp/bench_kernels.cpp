@@ -78,8 +78,9 @@ void train(benchmark::State& state, const Shape& shape) {
   std::vector<hogvec::BatchBuffer> buffers(shape.spread ? kSpreadBatches : 1);
   for (hogvec::BatchBuffer& buffer : buffers) make_batch(shape, rows, stream, buffer);
   const hogvec::Table input(rows, shape.dim), output(rows, shape.dim);
-  hogvec::initialize_uniform(input.view(), 1);
-  hogvec::initialize_uniform(output.view(), 2);
+  const float range = 0.5F / static_cast<float>(shape.dim);
+  hogvec::initialize_uniform(input.view(), 1, range);
+  hogvec::initialize_uniform(output.view(), 2, range);
 
   const hogvec::Kernels& kernels = *hogvec::find_kernels(shape.instruction_set);
   hogvec::Scratch scratch;

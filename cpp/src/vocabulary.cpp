@@ -98,12 +98,13 @@ void Vocabulary::fill_slots() {
 }
 
 bool Vocabulary::is_word(WordId id, const HashedWord& word) const {
-  const std::string_view letters = this->word(id);
-  if (letters.size() != word.length) return false;
-  if (word.length > 8) return is_same(word, letters.data());
+  const std::string_view candidate = this->word(id);
+  if (candidate.size() != word.length) return false;
+  const char* const letters = candidate.data();
+  if (word.length > 8) return is_same(word, letters);
   // A comparison of so few bytes by a call takes longer than all the rest.
-  if (words_.letters.data() + words_.letters.size() - letters.data() < 8) return letters == word.view();
-  return hash_padded(letters.data(), word.length).first == word.first;
+  if (words_.letters.data() + words_.letters.size() - letters < 8) return candidate == word.view();
+  return hash_padded(letters, word.length).first == word.first;
 }
 
 WordId Vocabulary::find(const HashedWord& word) const {

@@ -20,7 +20,7 @@ from hogvec._loss import Loss
 from hogvec._validate import check_int
 from hogvec._vectors_file import words_of
 from hogvec.class_tree import ClassTree
-from hogvec.fasttext_model import FastTextArguments, FastTextModel, end_offsets, selected_entries
+from hogvec.fasttext_model import FastTextArguments, FastTextModel, end_offsets, fasttext_nodes, selected_entries
 from hogvec.fasttext_vectors import words_and_rows
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.product_quantizer import QuantizedMatrix
@@ -377,7 +377,7 @@ def _fasttext_output(model: ClassifierModel) -> tuple[str, NDArray[np.float32]]:
             )
             if not same:
                 raise ValueError("the tree must be the Huffman tree of the labels to be written for fastText")
-        return "hs", np.concatenate([-output, np.zeros((1, output.shape[1]), np.float32)])
+        return "hs", fasttext_nodes(output)
     if isinstance(loss, (Softmax, SampledSoftmax)):
         return "softmax", output if loss.temperature == 1 else (output / np.float32(loss.temperature))
     return {NCE: "softmax", OneVsAll: "ova", NegativeSampling: "ns"}[type(loss)], output

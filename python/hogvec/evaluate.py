@@ -1,4 +1,7 @@
-"""Quality of word vectors: analogy questions and similarity judgements. No training here."""
+"""Quality of word vectors: analogy questions and similarity judgements. No training here.
+
+Both with their reports, which are most of the file, and so a little longer than others.
+"""
 
 from __future__ import annotations
 

@@ -331,6 +331,14 @@ def quantize_fasttext(
     )
 
 
+def fasttext_nodes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return fastText's rows of the inner nodes of Huffman's tree, (n - 1, dim) to (n, dim).
+
+    A turn that has the probability sigmoid(s) here has sigmoid(-s) there. The last row is of no node.
+    """
+    return np.concatenate([-rows, np.zeros((1, rows.shape[1]), np.float32)])
+
+
 def end_offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return where words of such lengths lie end to end, (n,) to (n + 1,)."""
     offsets = np.zeros(len(lengths) + 1, np.int64)

@@ -23,8 +23,9 @@ from hogvec._system import available_memory, number_of_threads
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
+from hogvec.fasttext_model import fasttext_nodes
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import NegativeSampling
+from hogvec.losses import HierarchicalSoftmax, NegativeSampling
 from hogvec.models import CBOW, Architecture, FastText, SkipGram
 from hogvec.optimizers import SGD, Optimizer
 from hogvec.subword_vectors import SubwordVectors
@@ -326,7 +327,7 @@ class Trainer:
     def save_fasttext(self, path: str | os.PathLike[str], *, quantize: bool = False) -> None:
         """Write what a FastText has trained, its settings and its output table: see `SubwordVectors.save_fasttext`.
 
-        fastText's tree is not this library's: of `HierarchicalSoftmax` the file has an output table of zeros.
+        fastText has Huffman's tree alone: of a `HierarchicalSoftmax` with a tree of its own the output table is zero.
 
         Raises
         ------
@@ -338,7 +339,9 @@ class Trainer:
         if not isinstance(self.architecture, FastText) or self._vocabulary is None:
             raise RuntimeError("a FastText must have been trained on a corpus before it is written")
         arguments = self.architecture._fasttext_arguments(self.loss, self._vocabulary, epochs=len(self.history))
-        output_table = None if arguments.loss == "hs" else self.output_table
+        output_table: NDArray[np.float32] | None = self.output_table
+        if isinstance(self.loss, HierarchicalSoftmax):
+            output_table = fasttext_nodes(self.output_table) if self.loss.tree is None else None
         self._subword_vectors(self._vocabulary).save_fasttext(
             path, arguments=arguments, output_table=output_table, quantize=quantize
         )

@@ -1,6 +1,7 @@
 """A search for good parameters within a time: trials around the best one so far, in steps that become smaller.
 
 The scheme is that of fastText's autotune. It knows nothing of what it tunes: `TextClassifier.autotune` is one user.
+One search with the objects that it hands out, and so a little longer than others.
 """
 
 from __future__ import annotations

@@ -517,6 +517,7 @@ def test_models_of_every_kind_survive_fasttexts_files(options: dict[str, Any], t
     loaded = load_facebook_model(tmp_path / "m.bin")
     assert (loaded.sg, loaded.hs) == (model.sg, model.hs)
     np.testing.assert_allclose(loaded.wv.vectors, model.wv.vectors, atol=1e-6)
+    np.testing.assert_array_equal(loaded._trainer.output_table, model._trainer.output_table)
     loaded.train(LINES, total_examples=1, epochs=1)
 
 

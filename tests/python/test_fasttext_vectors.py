@@ -11,7 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fasttext_files import small_model
-from hogvec import Corpus, FastText, HierarchicalSoftmax, KeyedVectors, SkipGram, SubwordVectors, Trainer, _core
+from hogvec import (
+    BalancedTree,
+    Corpus,
+    FastText,
+    HierarchicalSoftmax,
+    KeyedVectors,
+    SkipGram,
+    SubwordVectors,
+    Trainer,
+    _core,
+)
 from hogvec._safetensors import read_safetensors, write_safetensors
 from hogvec.fasttext_format import read_fasttext, write_fasttext
 from hogvec.fasttext_model import FastTextArguments, FastTextModel, quantize_fasttext
@@ -144,12 +154,19 @@ def test_what_was_trained_is_written_with_its_settings_and_outputs(tmp_path: Pat
     assert (tmp_path / "again.bin").read_bytes() == path.read_bytes()
 
 
-def test_outputs_of_a_tree_and_other_architectures_are_not_written(tmp_path: Path) -> None:
+def test_inner_nodes_of_huffmans_tree_are_written_with_fasttexts_sign(tmp_path: Path) -> None:
     trainer = trained(loss=HierarchicalSoftmax())
     trainer.save_fasttext(tmp_path / "m.bin")
     model = read_fasttext(tmp_path / "m.bin")
     assert model.arguments.loss == "hs"
-    assert not np.asarray(model.output_table).any()
+    np.testing.assert_array_equal(np.asarray(model.output_table)[:-1], -trainer.output_table)
+    assert not np.asarray(model.output_table)[-1].any()
+
+
+def test_inner_nodes_of_another_tree_and_other_architectures_are_not_written(tmp_path: Path) -> None:
+    trainer = trained(loss=HierarchicalSoftmax(tree=BalancedTree(16)))
+    trainer.save_fasttext(tmp_path / "m.bin")
+    assert not np.asarray(read_fasttext(tmp_path / "m.bin").output_table).any()
     for other in (Trainer(SkipGram(dim=4)), Trainer(FastText(dim=4))):
         with pytest.raises(RuntimeError, match=r"^a FastText must have been trained on a corpus before it is written$"):
             other.save_fasttext(tmp_path / "m.bin")

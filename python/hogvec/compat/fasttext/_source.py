@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hogvec.fasttext_model import FastTextArguments, FastTextModel
+from hogvec.fasttext_model import FastTextArguments, FastTextModel, fasttext_nodes
 from hogvec.fasttext_vectors import has_ngrams, model_of_rows
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.product_quantizer import QuantizedMatrix
@@ -43,7 +43,7 @@ class TrainedVectors:
             ids,
             arguments=arguments,
             settings=settings,
-            output_table=None if arguments.loss == "hs" else self.output_table,  # of another tree than fastText's
+            output_table=fasttext_nodes(self.output_table) if arguments.loss == "hs" else self.output_table,
             pruned=pruned and len(ids) > 0,
         )
         return dataclasses.replace(model, num_tokens=self.num_tokens)

@@ -18,7 +18,7 @@ from hogvec.compat.gensim.keyed_vectors import KeyedVectors
 from hogvec.compat.gensim.vocab import TrimRule
 from hogvec.compat.gensim.word2vec import Sentences, Word2Vec
 from hogvec.fasttext_format import read_fasttext
-from hogvec.fasttext_model import FastTextArguments
+from hogvec.fasttext_model import FastTextArguments, fasttext_nodes
 from hogvec.fasttext_vectors import has_ngrams, words_and_rows
 from hogvec.models import Architecture
 from hogvec.product_quantizer import QuantizedMatrix
@@ -301,8 +301,6 @@ def load_facebook_vectors(path: str | os.PathLike[str], encoding: str = "utf-8")
 def load_facebook_model(path: str | os.PathLike[str], encoding: str = "utf-8") -> FastText:
     """Read an unsupervised fastText model, with all its buckets, to train on.
 
-    Of hierarchical softmax the output table begins anew, since fastText's tree is another.
-
     Raises
     ------
     OSError
@@ -336,9 +334,9 @@ def load_facebook_model(path: str | os.PathLike[str], encoding: str = "utf-8") -
     trainer = model._trainer
     assert trainer is not None
     trainer.input_table[:] = rows[: len(trainer.input_table)]
-    if not model.hs:
-        outputs = file.output_table
-        trainer.output_table[:] = outputs.decode() if isinstance(outputs, QuantizedMatrix) else outputs
+    outputs = file.output_table.decode() if isinstance(file.output_table, QuantizedMatrix) else file.output_table
+    # A turn that has the probability sigmoid(s) here has sigmoid(-s) there; the last row is of no node.
+    trainer.output_table[:] = -outputs[:-1] if model.hs else outputs
     model.wv._forget_norms()
     return model
 
@@ -377,4 +375,5 @@ def save_facebook_model(
         lr_update_rate=lr_update_rate,
         subsample=float(model.sample or 0),
     )
-    native.save_fasttext(path, arguments=arguments, output_table=None if model.hs else trainer.output_table)
+    output_table = fasttext_nodes(trainer.output_table) if model.hs else trainer.output_table
+    native.save_fasttext(path, arguments=arguments, output_table=output_table)
