@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 
 #include "hogvec/error.hpp"
 #include "hogvec/random.hpp"
+#include "hogvec/row_replicas.hpp"
 #include "hogvec/schedule.hpp"
 #include "hogvec/workers.hpp"
 
@@ -96,10 +98,26 @@ class SmallIsZero {
 #endif
 };
 
+// Copies of the nodes near the root of Huffman's tree, which are its last: the root is on every path, and half of all
+// paths go on to each of its children. Eight for each worker leave few rows that two of them train at once. A tree that
+// counts its nodes otherwise is trained in place.
+std::optional<RowReplicas> replicas_for(const EpochSettings& settings) {
+  constexpr std::int64_t kCopiesOfAWorker = 8;
+  constexpr std::int64_t kMostCopies = 128;
+  const auto* const objective = std::get_if<HierarchicalSoftmaxObjective>(settings.objective);
+  if (settings.threads == 1 || objective == nullptr || settings.optimizer.kind != OptimizerKind::kSgd)
+    return std::nullopt;
+  const std::int64_t nodes = objective->tree().num_inner();
+  if (static_cast<std::int64_t>(index(objective->tree().root())) != nodes - 1) return std::nullopt;
+  const std::int64_t copies = std::min({nodes, kCopiesOfAWorker * settings.threads, kMostCopies});
+  return std::make_optional<RowReplicas>(*settings.kernels, settings.output.values, nodes - copies, copies,
+                                         settings.threads);
+}
+
 // Trains on the chunks of `positions` positions that the worker gets.
 template <class Examples>
 void train_chunks(const EpochSettings& settings, Examples examples, std::int64_t positions, std::int64_t chunk_size,
-                  Shared& shared, WorkerCounts& counts, const StopFlag& stop) {
+                  RowReplicas* replicas, Shared& shared, WorkerCounts& counts, const StopFlag& stop) {
   const auto epoch = static_cast<std::uint64_t>(settings.epoch);
   const std::size_t most_groups = batch_groups(settings);
   const Scoring scoring = std::visit([](const auto& objective) { return objective.scoring(); }, *settings.objective);
@@ -118,6 +136,7 @@ void train_chunks(const EpochSettings& settings, Examples examples, std::int64_t
     group.optimizer = settings.optimizer;
     group.groups_each = scoring.groups_each;
     group.score_scale = scoring.score_scale;
+    if (replicas != nullptr) group.replicas = replicas->view();
     for (;;) {
       if (stop.load(std::memory_order_relaxed)) return;
       const double passed = static_cast<double>(examples.position()) / static_cast<double>(positions);
@@ -136,6 +155,7 @@ void train_chunks(const EpochSettings& settings, Examples examples, std::int64_t
       if (!std::isfinite(loss.loss)) throw diverged("loss", settings, rate);
       const auto groups = static_cast<std::int64_t>(batch.num_groups());
       group.first_group += groups;
+      if (replicas != nullptr) replicas->trained(groups, rate);
       add(counts.groups, groups);
       add(counts.loss, loss.loss);
       add(counts.weight, loss.weight);
@@ -152,13 +172,15 @@ void run_worker(const EpochSettings& settings, std::span<const std::uint32_t> or
   const std::uint64_t key = make_key(settings.seed, Purpose::kExample, static_cast<std::uint64_t>(settings.epoch));
   if (settings.documents != nullptr) {
     train_chunks(settings, DocumentExamples(*settings.documents, order, key), static_cast<std::int64_t>(order.size()),
-                 chunk_documents(*settings.documents), shared, counts, stop);
+                 chunk_documents(*settings.documents), nullptr, shared, counts, stop);
     return;
   }
+  std::optional<RowReplicas> replicas = replicas_for(settings);
   train_chunks(settings,
                WindowExamples(settings.corpus, settings.architecture, settings.keep_thresholds, key, settings.subwords),
-               static_cast<std::int64_t>(settings.corpus.tokens.size()), chunk_tokens(settings.architecture), shared,
-               counts, stop);
+               static_cast<std::int64_t>(settings.corpus.tokens.size()), chunk_tokens(settings.architecture),
+               replicas ? &*replicas : nullptr, shared, counts, stop);
+  if (replicas) replicas->merge();
 }
 
 EpochProgress sum_up(const Shared& shared) {

@@ -78,7 +78,7 @@ void write_down(const BatchArrays& batch, const GroupSettings& settings, const T
   if (on_call) on_call(loss);
 }
 
-const Kernels kWriteDown = {"written down", write_down, nullptr, nullptr, nullptr, {}};
+const Kernels kWriteDown = {"written down", write_down, nullptr, nullptr, nullptr, nullptr, {}};
 
 struct Corpus {
   std::vector<WordId> tokens;

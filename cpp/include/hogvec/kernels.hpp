@@ -56,6 +56,15 @@ class Scratch {
   std::size_t bytes_ = 0;
 };
 
+// Rows [first, first + count) of the output table that are trained elsewhere: copies of one worker, row after row, and
+// how often each was a candidate. The last number of `uses` counts all other rows.
+struct ReplicaView {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  float* rows = nullptr;           // (count, stride), 64-byte aligned
+  std::uint32_t* uses = nullptr;   // (count + 1,)
+};
+
 struct GroupSettings {
   float learning_rate = 0;
   OptimizerSettings optimizer;
@@ -66,6 +75,7 @@ struct GroupSettings {
   // together, and it is examples whose numbers are multiples.
   std::int64_t groups_each = 1;
   float score_scale = 1;   // of the softmax link: what scores are multiplied by before log_q is subtracted
+  ReplicaView replicas;    // of shared candidates, with the optimizer SGD
 };
 
 // A Batch as plain pointers, nullptr for an empty span: kernels call no function of the standard library, whose
@@ -101,6 +111,8 @@ struct Kernels {
   Train train_logistic, train_softmax;
   void (*sigmoid)(const float* x, float* y, long n);    // 1 / (1 + exp(-x))
   void (*softplus)(const float* x, float* y, long n);   // log(1 + exp(x))
+  // row += share * (copy - before); copy = before = row. Rows of `stride` floats, 64-byte aligned; `row` may race.
+  void (*merge_row)(float* row, float* copy, float* before, float share, long stride);
   BlockKernels blocks;
 
   Train train(Link link) const { return link == Link::kSoftmax ? train_softmax : train_logistic; }

@@ -81,6 +81,7 @@ class HierarchicalSoftmaxObjective {
   void add_candidates(BatchBuffer& buffer, Stream& stream) const;
   std::int64_t most_candidates() const { return most_candidates_; }
   Scoring scoring() const { return {}; }
+  const Tree& tree() const { return *tree_; }
 
  private:
   void add_for_several(BatchBuffer& buffer) const;

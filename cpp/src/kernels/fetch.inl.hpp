@@ -15,17 +15,28 @@ struct RowList {
 };
 
 // One loop over the whole batch: loops over every group, few and never as many rows, would end in a mispredicted branch
-// each. Whether a row is wanted is a coin toss of the same kind.
-static void list_rows(const RowList& list, const TableView& table, const RowId* ids, long n) {
+// each. Whether a row is wanted is a coin toss of the same kind, and whether it has a replica.
+template <bool kReplicas>
+static void list_rows(const RowList& list, const TableView& table, const ReplicaView& replicas, const RowId* ids,
+                      long n) {
   constexpr long kRemembered = 64;
   unsigned recent[kRemembered];
   for (long i = 0; i < kRemembered; ++i) recent[i] = ~0U;
   float* const data = table.data;
   const long stride = table.stride;
+  [[maybe_unused]] const unsigned first = static_cast<unsigned>(replicas.first);
+  [[maybe_unused]] const unsigned count = static_cast<unsigned>(replicas.count);
+  [[maybe_unused]] float* const copies = replicas.rows;
   long wanted = 0;
   for (long i = 0; i < n; ++i) {
     const unsigned id = static_cast<unsigned>(ids[i]);
-    float* const row = data + static_cast<long>(id) * stride;
+    float* row = data + static_cast<long>(id) * stride;
+    if constexpr (kReplicas) {
+      const unsigned place = id - first;
+      float* const replica = copies + static_cast<long>(place) * stride;
+      row = place < count ? replica : row;
+      ++replicas.uses[place < count ? place : count];
+    }
     list.wanted_before[i] = wanted;
     list.rows[i] = row;
     list.wanted[wanted] = row;

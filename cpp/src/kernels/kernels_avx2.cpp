@@ -27,7 +27,8 @@ namespace {
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"avx2", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"avx2",    train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus,
+                          merge_row, kBlockKernels};
 }   // namespace hogvec::avx2
 
 #ifdef __clang__

@@ -29,7 +29,8 @@ namespace {
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"avx512", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"avx512",  train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus,
+                          merge_row, kBlockKernels};
 }   // namespace hogvec::avx512
 
 #ifdef __clang__

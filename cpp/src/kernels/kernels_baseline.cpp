@@ -18,5 +18,6 @@ namespace {
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"baseline", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"baseline", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus,
+                          merge_row,  kBlockKernels};
 }   // namespace hogvec::baseline

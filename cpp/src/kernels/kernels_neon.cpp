@@ -20,7 +20,8 @@ namespace {
 }   // namespace
 
 extern const Kernels kKernels;
-const Kernels kKernels = {"neon", train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus, kBlockKernels};
+const Kernels kKernels = {"neon",    train<Link::kLogistic>, train<Link::kSoftmax>, sigmoid, softplus,
+                          merge_row, kBlockKernels};
 }   // namespace hogvec::neon
 
 #endif

@@ -287,8 +287,12 @@ static void train(const BatchArrays& batch, const GroupSettings& settings, const
                              input,
                              output,
                              scratch};
-  list_rows(training.inputs, input.values, batch.bag_rows, batch.num_bag_rows);
-  list_rows(training.outputs, output.values, batch.shared_rows, batch.num_shared_rows);
+  list_rows<false>(training.inputs, input.values, {}, batch.bag_rows, batch.num_bag_rows);
+  if (settings.replicas.count > 0) {
+    list_rows<true>(training.outputs, output.values, settings.replicas, batch.shared_rows, batch.num_shared_rows);
+  } else {
+    list_rows<false>(training.outputs, output.values, {}, batch.shared_rows, batch.num_shared_rows);
+  }
   if (batch.weight) {
     long weighted = 0;
     for (long h = 0; h < batch.num_hidden; ++h) {
@@ -315,6 +319,15 @@ static void train(const BatchArrays& batch, const GroupSettings& settings, const
       train_group<kLink>(training, g, fetcher, measured, sum);
       if (g > first) sum.weight = weight;   // hidden vectors count once
     }
+  }
+}
+
+static void merge_row(float* row, float* copy, float* before, float share, long stride) {
+  for (long d = 0; d < stride; d += kLanes) {
+    const Vec merged = load(row + d) + share * (load_private(copy + d) - load_private(before + d));
+    store(row + d, merged);
+    store_private(copy + d, merged);
+    store_private(before + d, merged);
   }
 }
 
