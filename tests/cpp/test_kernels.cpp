@@ -390,7 +390,12 @@ std::vector<int> every_number_of_candidates() {
 }
 
 const std::initializer_list<std::int64_t> kDims = {1, 15, 16, 17, 31, 33, 64, 100, 128, 300};
-const std::initializer_list<Scoring> kScorings = {{}, {Link::kSoftmax, 1, 1}, {Link::kSoftmax, 0.6F, 1}};
+const std::vector<Scoring> kScorings = {{}, {Link::kSoftmax, 1, 1}, {Link::kSoftmax, 0.6F, 1}};
+
+// Each dimension and each number of hidden vectors meets every scoring, though not each pair of them.
+const Scoring& scoring_of(std::int64_t dim, int hidden) {
+  return kScorings[static_cast<std::size_t>(dim + hidden) % kScorings.size()];
+}
 
 }   // namespace
 
@@ -410,7 +415,7 @@ TEST_CASE("groups of distinct rows are trained in place as by the reference") {
       if (hidden > 0) REQUIRE(canonical(raw.view()).rows_distinct);
       const Matrix input = random_matrix(random, kMostHidden, dim);
       const Matrix output = random_matrix(random, kMostCandidates, dim);
-      for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
+      check_against_reference(raw, input, output, scoring_of(dim, hidden));
     }
   }
 }
@@ -427,7 +432,7 @@ TEST_CASE("groups with every option are trained as by the reference") {
                                      every_number_of_candidates(), 12, 12, options);
       const Matrix input = random_matrix(random, 12, dim);
       const Matrix output = random_matrix(random, 12, dim);
-      for (const Scoring& scoring : kScorings) check_against_reference(raw, input, output, scoring);
+      check_against_reference(raw, input, output, scoring_of(dim, hidden));
     }
   }
 }
