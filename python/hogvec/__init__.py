@@ -20,6 +20,7 @@ from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.models import CBOW, FastText, SkipGram
+from hogvec.ngram import NGramLM
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, OptimizerState, RMSProp, Schedule
 from hogvec.samplers import (
     HardOf,
@@ -65,6 +66,7 @@ __all__ = [
     "Loss",
     "MixtureSampler",
     "Momentum",
+    "NGramLM",
     "NegativeSampling",
     "Neighbor",
     "OneVsAll",

@@ -432,3 +432,34 @@ def output_top_k(
     sigmoid: bool,
     threads: int,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]: ...
+def count_ngrams(
+    ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], num_words: int, order: int, threads: int
+) -> tuple[list[npt.NDArray[np.int32]], list[npt.NDArray[np.int64]], list[npt.NDArray[np.int64]]]: ...
+def kneser_ney(
+    num_words: int,
+    words: list[npt.NDArray[np.int32]],
+    first_child: list[npt.NDArray[np.int64]],
+    counts: list[npt.NDArray[np.int64]],
+) -> tuple[list[npt.NDArray[np.float32]], list[npt.NDArray[np.float32]], list[list[float]]]: ...
+
+class NGramModel:
+    @staticmethod
+    def backing_off(
+        num_words: int,
+        words: list[npt.NDArray[np.int32]],
+        first_child: list[npt.NDArray[np.int64]],
+        log_probability: list[npt.NDArray[np.float32]],
+        log_backoff: list[npt.NDArray[np.float32]],
+    ) -> NGramModel: ...
+    @staticmethod
+    def adding(
+        num_words: int,
+        words: list[npt.NDArray[np.int32]],
+        first_child: list[npt.NDArray[np.int64]],
+        counts: list[npt.NDArray[np.int64]],
+        added: float,
+    ) -> NGramModel: ...
+    def log_probabilities(
+        self, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], threads: int
+    ) -> npt.NDArray[np.float64]: ...
+    def next_probabilities(self, context: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]: ...

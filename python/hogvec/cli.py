@@ -33,6 +33,7 @@ from hogvec._cli_tools import (
     print_table,
 )
 from hogvec.cli_classify import add_classify
+from hogvec.cli_lm import add_lm
 
 if TYPE_CHECKING:
     from hogvec.corpus import Corpus
@@ -114,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_analogy,
         _add_convert,
         add_classify,
+        add_lm,
         _add_info,
         _add_demo,
     ):
