@@ -36,6 +36,27 @@ OptimizerSettings make_optimizer(const std::string& name, float beta1, float bet
   throw ValueError("name must be that of an optimizer, got " + name);
 }
 
+WindowSettings make_windows(bool cbow, std::optional<std::int32_t> window, bool shrink, bool forward_mean,
+                            bool backward_mean, bool predicts_context, const std::string& side) {
+  constexpr std::pair<const char*, ContextSide> kSides[] = {
+      {"both", ContextSide::kBoth}, {"past", ContextSide::kPast}, {"future", ContextSide::kFuture}};
+  if (window && (*window < 1 || *window > kMostWindow))
+    throw ValueError("window must be at least 1 and at most " + std::to_string(kMostWindow) + ", got " +
+                     std::to_string(*window));
+  for (const auto& [known, value] : kSides) {
+    if (side == known)
+      return {cbow,
+              window.value_or(kMostWindow),
+              shrink && window.has_value(),
+              forward_mean,
+              backward_mean,
+              predicts_context,
+              value,
+              !window.has_value()};
+  }
+  throw ValueError("side must be both, past or future, got " + side);
+}
+
 Schedule make_schedule(const std::string& shape, double floor, double warm_up) {
   if (shape == "constant") return {Schedule::Shape::kConstant, floor, warm_up};
   if (shape == "linear") return {Schedule::Shape::kLinear, floor, warm_up};
@@ -79,6 +100,15 @@ void check_corpus(const CorpusView& corpus, std::int64_t rows) {
   if (least < 0) throw IndexError("ids must not be negative, got " + std::to_string(least));
   if (most >= rows)
     throw IndexError("ids must be below the number of rows, " + std::to_string(rows) + ", got " + std::to_string(most));
+}
+
+// Windows without an end reach over their whole sequence: one that is too long is refused, not cut.
+void check_sequence_lengths(std::span<const std::int64_t> offsets) {
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    if (offsets[s + 1] - offsets[s] > kMostWindow)
+      throw ValueError("sequences must have at most " + std::to_string(kMostWindow) + " tokens with window=None, got " +
+                       std::to_string(offsets[s + 1] - offsets[s]) + " in sequence " + std::to_string(s));
+  }
 }
 
 // Asks Python whether to go on: signals first, then the observer. GIL taken only while the interpreter lives.
@@ -151,7 +181,33 @@ EpochProgress train_corpus_epoch(Tables& tables, const Array<std::int32_t>& ids,
   settings.objective = &objective.objective();
   const py::gil_scoped_release release;
   check_corpus(settings.corpus, rows);
+  if (architecture.whole_sequence) check_sequence_lengths(settings.corpus.offsets);
   const std::vector<std::uint32_t> thresholds = keep_thresholds(word_counts, subsample);
+  settings.keep_thresholds = thresholds;
+  return run_epoch_of(tables, settings, observer);
+}
+
+EpochProgress train_walks_epoch(Tables& tables, const Walker& walks, std::int64_t walk_epoch,
+                                const Array<std::int64_t>& counts, const OwnedObjective& objective,
+                                const WindowSettings& architecture, double subsample, double learning_rate,
+                                const Schedule& schedule, std::int64_t run_epoch, std::int64_t run_epochs,
+                                std::int64_t epoch, std::uint64_t seed, int threads, const Observer& observer) {
+  const ActiveCall active;
+  const Tables::Busy busy(tables);
+  EpochSettings settings = run_settings(learning_rate, schedule, run_epoch, run_epochs, epoch, seed, threads);
+  const auto node_counts = as_span(counts, "counts");
+  const auto rows = static_cast<std::int64_t>(node_counts.size());
+  const std::int64_t nodes = walks.graph().num_nodes();
+  if (rows != nodes || nodes != tables.input().rows || nodes != objective.num_targets() ||
+      objective.num_rows() > tables.output().rows)
+    throw ValueError("counts must have one entry per node and row, " + std::to_string(nodes) + ", got " +
+                     std::to_string(rows));
+  settings.walks = &walks;
+  settings.walk_epoch = walk_epoch;
+  settings.architecture = architecture;
+  settings.objective = &objective.objective();
+  const py::gil_scoped_release release;
+  const std::vector<std::uint32_t> thresholds = keep_thresholds(node_counts, subsample);
   settings.keep_thresholds = thresholds;
   return run_epoch_of(tables, settings, observer);
 }
@@ -318,6 +374,10 @@ void bind_tables(py::module_& module) {
            py::arg("subwords") = none, py::arg("subsample"), py::arg("learning_rate"), py::arg("schedule"),
            py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"), py::arg("seed"), py::arg("threads"),
            py::arg("observer"))
+      .def("train_walks", &train_walks_epoch, py::kw_only(), py::arg("walks"), py::arg("walk_epoch"),
+           py::arg("counts").noconvert(), py::arg("objective"), py::arg("architecture"), py::arg("subsample"),
+           py::arg("learning_rate"), py::arg("schedule"), py::arg("run_epoch"), py::arg("run_epochs"), py::arg("epoch"),
+           py::arg("seed"), py::arg("threads"), py::arg("observer"))
       .def("train_documents", &train_documents_epoch, py::kw_only(), py::arg("features"), py::arg("documents"),
            py::arg("weights").noconvert() = none, py::arg("label_weights").noconvert() = none, py::arg("every_label"),
            py::arg("objective"), py::arg("learning_rate"), py::arg("schedule"), py::arg("run_epoch"),
@@ -340,15 +400,9 @@ void bind_tables(py::module_& module) {
 
 void bind_trainer(py::module_& module) {
   py::class_<WindowSettings>(module, "WindowSettings")
-      .def(py::init([](bool cbow, std::int32_t window, bool shrink, bool forward_mean, bool backward_mean,
-                       bool predicts_context) {
-             if (window < 1 || window > kMostWindow)
-               throw ValueError("window must be at least 1 and at most " + std::to_string(kMostWindow) + ", got " +
-                                std::to_string(window));
-             return WindowSettings{cbow, window, shrink, forward_mean, backward_mean, predicts_context};
-           }),
-           py::kw_only(), py::arg("cbow"), py::arg("window"), py::arg("shrink"), py::arg("forward_mean"),
-           py::arg("backward_mean"), py::arg("predicts_context") = false);
+      .def(py::init(&make_windows), py::kw_only(), py::arg("cbow"), py::arg("window"), py::arg("shrink"),
+           py::arg("forward_mean"), py::arg("backward_mean"), py::arg("predicts_context") = false,
+           py::arg("side") = "both");
   py::class_<OwnedObjective>(module, "Objective")
       .def_static("negative_sampling", &OwnedObjective::negative_sampling, py::arg("weights").noconvert(),
                   py::arg("negatives"))

@@ -9,6 +9,7 @@ namespace hogvec::bindings {
 
 void bind_corpus(py::module_& module);
 void bind_documents(py::module_& module);
+void bind_graph(py::module_& module);
 void bind_info(py::module_& module);
 void bind_ngram(py::module_& module);
 void bind_output_layer(py::module_& module);

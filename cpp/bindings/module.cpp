@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   hogvec::bindings::bind_documents(module);
   hogvec::bindings::bind_sampler(module);
   hogvec::bindings::bind_tree(module);
+  hogvec::bindings::bind_graph(module);
   hogvec::bindings::bind_trainer(module);
   hogvec::bindings::bind_output_layer(module);
   hogvec::bindings::bind_ngram(module);

@@ -21,7 +21,10 @@ T read_once(const T& value) {
 }
 }   // namespace
 
+// Wide windows over a text that subsampling thins out read far beyond their chunk. Windows without an end reach no
+// further than their sequence, each of whose words they cost much more to train on than to read.
 std::int64_t chunk_tokens(const WindowSettings& settings) {
+  if (settings.whole_sequence) return kChunkTokens;
   return std::max<std::int64_t>(kChunkTokens, std::int64_t{8} * settings.window);
 }
 
@@ -43,7 +46,14 @@ WindowExamples::WindowExamples(CorpusView corpus, const WindowSettings& settings
                                std::span<const std::uint32_t> thresholds, std::uint64_t key, const Subwords* subwords)
     : corpus_(corpus), settings_(settings), thresholds_(thresholds), key_(key), subwords_(subwords) {}
 
-std::uint64_t WindowExamples::bits_at(Position p) const { return random_bits(key_, static_cast<std::uint64_t>(p)); }
+void WindowExamples::read(CorpusView corpus, Position origin) {
+  corpus_ = corpus;
+  origin_ = origin;
+}
+
+std::uint64_t WindowExamples::bits_at(Position p) const {
+  return random_bits(key_, static_cast<std::uint64_t>(origin_ + p));
+}
 
 WordId WindowExamples::token_at(Position p) const { return read_once(corpus_.tokens[static_cast<std::size_t>(p)]); }
 
@@ -77,8 +87,7 @@ void WindowExamples::start(Position begin, Position end) {
     sequence_begin = sequence_end;
   }
   note_repeats();
-  kept_.resize(kept_.size() + static_cast<std::size_t>(settings_.window) +
-               2 * kCopied);   // add_context reads past the end
+  kept_.resize(kept_.size() + 2 * kCopied);   // add_context reads past the end
 }
 
 void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end) {
@@ -89,16 +98,29 @@ void WindowExamples::add_sequence(Position sequence_begin, Position sequence_end
   const bool within = begin > sequence_begin;
   while (begin < end && !is_kept(token_at(begin), bits_at(begin))) ++begin;
   if (begin >= end) return;   // no centre: what stands before and after the chunk, however far, does not matter
-  if (within) add_words_before(sequence_begin);
+  if (within && settings_.side != ContextSide::kFuture) add_words_before(sequence_begin);
   add_centres(begin, end, first_kept);
   if (centres_.size() == static_cast<std::size_t>(first_centre)) return;   // only if the token changed meanwhile
   kept_count_ += static_cast<std::int64_t>(centres_.size()) - first_centre;
-  if (end < sequence_end) add_words_after(end, sequence_end, centres_.back().place);
+  if (end < sequence_end && settings_.side != ContextSide::kPast)
+    add_words_after(end, sequence_end, centres_.back().place);
 
   const auto last_kept = static_cast<std::int32_t>(kept_.size());
   for (auto c = centres_.begin() + first_centre; c != centres_.end(); ++c) c->end = std::min(c->end, last_kept);
   // A word without a context is no example: only one that stands alone has none.
   if (last_kept - first_kept < 2) centres_.resize(static_cast<std::size_t>(first_centre));
+  if (settings_.side != ContextSide::kBoth) drop_centre_without_context(first_centre);
+}
+
+// Of a sequence whose centres begin at `first_centre`: its first has no past, its last no future.
+void WindowExamples::drop_centre_without_context(std::ptrdiff_t first_centre) {
+  if (centres_.size() == static_cast<std::size_t>(first_centre)) return;
+  const auto has_none = [](const Centre& centre) { return centre.end - centre.begin < 2; };
+  if (has_none(centres_.back())) {
+    centres_.pop_back();
+  } else if (has_none(centres_[static_cast<std::size_t>(first_centre)])) {
+    centres_.erase(centres_.begin() + first_centre);
+  }
 }
 
 // Words before the chunk that its first centres can see, nearest first, then turned round.
@@ -114,6 +136,8 @@ void WindowExamples::add_words_before(Position sequence_begin) {
 // Whether a word is kept is a coin toss that a branch would mispredict: each is written, and overwritten if dropped.
 void WindowExamples::add_centres(Position begin, Position end, std::int32_t first_kept) {
   const std::int32_t window = settings_.window;
+  const std::int32_t before = settings_.side == ContextSide::kFuture ? 0 : -1;   // all bits: the width, or none of it
+  const std::int32_t after = settings_.side == ContextSide::kPast ? 0 : -1;
   std::size_t kept = kept_.size();
   std::size_t centre = centres_.size();
   const auto most = static_cast<std::size_t>(end - begin);
@@ -128,7 +152,7 @@ void WindowExamples::add_centres(Position begin, Position end, std::int32_t firs
     const auto place = static_cast<std::int32_t>(kept);
     const WordId token = token_at(p);
     kept_[kept] = row_of(token);
-    centres_[centre] = {place, std::max(first_kept, place - width), place + width + 1,
+    centres_[centre] = {place, std::max(first_kept, place - (width & before)), place + (width & after) + 1,
                         static_cast<std::int32_t>(p - begin_)};
     const std::size_t keep = is_kept(token, bits) ? 1 : 0;
     kept += keep;
@@ -161,19 +185,22 @@ void WindowExamples::note_repeats() {
 
 Position WindowExamples::position() const { return next_ < centres_.size() ? begin_ + centres_[next_].position : end_; }
 
-// Appends the context. Whole blocks are copied, past the context's end where need be: in usual windows their number
-// does not depend on the width drawn, so that no branch is mispredicted.
+// Appends the context. Whole blocks are copied, past the context's end where need be: in windows of up to kCopied their
+// number does not depend on the width drawn, so that no branch is mispredicted.
 void WindowExamples::add_context(const Centre& centre, BatchBuffer& buffer) const {
   const auto before = static_cast<std::size_t>(centre.place - centre.begin);
   const auto after = static_cast<std::size_t>(centre.end - centre.place) - 1;
-  const auto window = static_cast<std::size_t>(settings_.window);
-  const std::size_t reach = window <= kCopied ? kCopied : std::max(before, after);
   const std::size_t first = buffer.bag_rows.size();
-  buffer.bag_rows.resize(first + before + reach + kCopied);
+  buffer.bag_rows.resize(first + before + after + 2 * kCopied);
   RowId* to = buffer.bag_rows.data() + first;
   const RowId* from = kept_.data() + centre.begin;
-  for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + i, kCopied, to + i);
-  for (std::size_t i = 0; i < reach; i += kCopied) std::copy_n(from + before + 1 + i, kCopied, to + before + i);
+  const auto copy = [](const RowId* source, RowId* target, std::size_t n) {
+    std::size_t i = 0;
+    do std::copy_n(source + i, kCopied, target + i);
+    while ((i += kCopied) < n);
+  };
+  copy(from, to, before);
+  copy(from + before + 1, to + before, after);
   buffer.bag_rows.resize(first + before + after);
 }
 
@@ -275,7 +302,7 @@ void WindowExamples::add_context_targets(const Centre& centre, BatchBuffer& buff
   buffer.target_offsets.push_back(static_cast<std::int64_t>(buffer.targets.size()));
 }
 
-bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most) {
+bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most, std::size_t most_rows) {
   if (next_ == centres_.size()) return false;
   const std::size_t last = std::min(centres_.size(), next_ + most);
   const bool has_bags = settings_.cbow || settings_.predicts_context || subwords_ != nullptr;
@@ -284,7 +311,7 @@ bool WindowExamples::fill(BatchBuffer& buffer, std::size_t most) {
   buffer.group_offsets.push_back(0);
   if (has_bags) buffer.bag_offsets.push_back(0);
   if (settings_.predicts_context) buffer.target_offsets.push_back(0);
-  for (; next_ < last; ++next_) {
+  for (; next_ < last && buffer.bag_rows.size() + buffer.targets.size() < most_rows; ++next_) {
     const Centre& centre = centres_[next_];
     if (settings_.predicts_context) {
       add_context_targets(centre, buffer);

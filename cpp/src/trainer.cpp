@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #if defined(__SSE__)
@@ -18,11 +19,23 @@
 #include "hogvec/random.hpp"
 #include "hogvec/row_replicas.hpp"
 #include "hogvec/schedule.hpp"
+#include "hogvec/walk_examples.hpp"
 #include "hogvec/workers.hpp"
 
 namespace hogvec {
 
 namespace {
+
+// Words of a context: the most there can be, or the mean where sequences set no bound of use. Examples themselves mind
+// the rows of those that have more.
+std::int64_t typical_context(const EpochSettings& settings) {
+  if (settings.documents != nullptr) return 1;
+  if (!settings.architecture.whole_sequence) return 2 * std::int64_t{settings.architecture.window};
+  if (settings.walks != nullptr) return settings.walks->settings().length;
+  const CorpusView& corpus = settings.corpus;
+  const auto sequences = static_cast<std::int64_t>(corpus.offsets.size()) - 1;
+  return 1 + static_cast<std::int64_t>(corpus.tokens.size()) / std::max<std::int64_t>(sequences, 1);
+}
 
 // Targets of a batch: enough to spread the cost of a call, few enough that very wide windows stay small and that a
 // worker hears of a stop within a fraction of a second.
@@ -30,8 +43,7 @@ std::size_t batch_groups(const EpochSettings& settings) {
   constexpr std::int64_t kMostGroups = 128;
   constexpr std::int64_t kMostRows = 65536;
   constexpr std::int64_t kMostProducts = std::int64_t{1} << 26;   // of two floats, in the scores
-  const bool documents = settings.documents != nullptr;           // which mind their rows themselves
-  const std::int64_t words = documents ? 1 : 2 * std::int64_t{settings.architecture.window};
+  const std::int64_t words = typical_context(settings);
   const Subwords* const subwords = settings.subwords;
   const std::int64_t rows =
       subwords == nullptr ? words
@@ -176,10 +188,19 @@ void run_worker(const EpochSettings& settings, std::span<const std::uint32_t> or
     return;
   }
   std::optional<RowReplicas> replicas = replicas_for(settings);
-  train_chunks(settings,
-               WindowExamples(settings.corpus, settings.architecture, settings.keep_thresholds, key, settings.subwords),
-               static_cast<std::int64_t>(settings.corpus.tokens.size()), chunk_tokens(settings.architecture),
-               replicas ? &*replicas : nullptr, shared, counts, stop);
+  const auto train = [&](auto examples, std::int64_t positions, std::int64_t chunk_size) {
+    train_chunks(settings, std::move(examples), positions, chunk_size, replicas ? &*replicas : nullptr, shared, counts,
+                 stop);
+  };
+  const WindowSettings& windows = settings.architecture;
+  if (settings.walks != nullptr) {
+    const WalkSettings& walks = settings.walks->settings();
+    train(WalkExamples(*settings.walks, settings.walk_epoch, windows, settings.keep_thresholds, key),
+          settings.walks->size() * walks.length, chunk_walks(walks));
+  } else {
+    train(WindowExamples(settings.corpus, windows, settings.keep_thresholds, key, settings.subwords),
+          static_cast<std::int64_t>(settings.corpus.tokens.size()), chunk_tokens(windows));
+  }
   if (replicas) replicas->merge();
 }
 

@@ -16,6 +16,7 @@ from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
 from hogvec.classification import Evaluation, Predictions
 from hogvec.corpus import Corpus
+from hogvec.graphs import Graph, Walks, walks
 from hogvec.info import info
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
@@ -56,6 +57,7 @@ __all__ = [
     "Evaluation",
     "FastText",
     "Gradients",
+    "Graph",
     "HardOf",
     "HierarchicalSoftmax",
     "HuffmanTree",
@@ -90,10 +92,12 @@ __all__ = [
     "UniformSampler",
     "UnigramSampler",
     "Vocabulary",
+    "Walks",
     "Word2VecTableSampler",
     "diagnostics",
     "info",
     "tune",
+    "walks",
 ]
 
 __version__ = "0.1.0"

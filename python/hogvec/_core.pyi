@@ -210,12 +210,39 @@ class WindowSettings:
         self,
         *,
         cbow: bool,
-        window: int,
+        window: int | None,
         shrink: bool,
         forward_mean: bool,
         backward_mean: bool,
         predicts_context: bool = False,
+        side: str = "both",
     ) -> None: ...
+
+class Graph:
+    def __init__(
+        self,
+        indptr: npt.NDArray[np.int64],
+        indices: npt.NDArray[np.int32],
+        weights: npt.NDArray[np.float64] | None = None,
+    ) -> None: ...
+    @property
+    def num_nodes(self) -> int: ...
+    @property
+    def num_edges(self) -> int: ...
+    @property
+    def is_weighted(self) -> bool: ...
+    @property
+    def indptr(self) -> npt.NDArray[np.int64]: ...
+    @property
+    def indices(self) -> npt.NDArray[np.int32]: ...
+
+class Walker:
+    def __init__(self, graph: Graph, *, num_walks: int, length: int, p: float, q: float, seed: int) -> None: ...
+    def __len__(self) -> int: ...
+    def tokens(
+        self, epoch: int, first: int, count: int, *, threads: int
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]: ...
+    def count_nodes(self, epoch: int, *, threads: int) -> npt.NDArray[np.int64]: ...
 
 class Objective:
     @staticmethod
@@ -290,6 +317,24 @@ class Tables:
         objective: Objective,
         architecture: WindowSettings,
         subwords: Subwords | None = None,
+        subsample: float,
+        learning_rate: float,
+        schedule: Schedule,
+        run_epoch: int,
+        run_epochs: int,
+        epoch: int,
+        seed: int,
+        threads: int,
+        observer: Callable[[EpochProgress], bool],
+    ) -> EpochProgress: ...
+    def train_walks(
+        self,
+        *,
+        walks: Walker,
+        walk_epoch: int,
+        counts: npt.NDArray[np.int64],
+        objective: Objective,
+        architecture: WindowSettings,
         subsample: float,
         learning_rate: float,
         schedule: Schedule,

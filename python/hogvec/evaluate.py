@@ -17,10 +17,19 @@ from numpy.typing import NDArray
 
 from hogvec._cosine import UnitRows
 from hogvec._judgement_files import read_pairs, read_questions
+from hogvec._node_classification import NodeClassificationReport, node_classification
 from hogvec._validate import check_int
 from hogvec.vocabulary import Vocabulary
 
-__all__ = ["AnalogyReport", "AnalogyScore", "SimilarityReport", "evaluate_analogies", "evaluate_similarity"]
+__all__ = [
+    "AnalogyReport",
+    "AnalogyScore",
+    "NodeClassificationReport",
+    "SimilarityReport",
+    "evaluate_analogies",
+    "evaluate_similarity",
+    "node_classification",
+]
 
 _SCORES = 1 << 24  # float32 cosines held at once: 64 MB
 _QUESTIONS = 1 << 14  # questions answered at once: at most four times as many words

@@ -19,12 +19,14 @@ __all__ = ["CBOW", "Architecture", "FastText", "SkipGram"]
 
 # Windows wider than this are refused by the core, too.
 MOST_WINDOW = 1_000_000
+CONTEXTS = ("both", "past", "future")
 
 
-def check_window_settings(dim: int, window: int, subsample: float, shrink_windows: bool) -> None:
+def check_window_settings(dim: int, window: int | None, subsample: float, shrink_windows: bool) -> None:
     """Check what skip-gram and CBOW have in common."""
     check_int("dim", dim, minimum=1)
-    check_int("window", window, minimum=1, maximum=MOST_WINDOW)
+    if window is not None:
+        check_int("window", window, minimum=1, maximum=MOST_WINDOW)
     check_float("subsample", subsample, minimum=0.0)
     if not isinstance(shrink_windows, bool):
         raise TypeError(f"shrink_windows must be True or False, got {shrink_windows!r}")
@@ -41,13 +43,18 @@ class SkipGram:
     ----------
     dim : int, default 100
         Floats in a vector, at least 1.
-    window : int, default 5
-        The most words to each side of the centre, 1 to 1,000,000. Words dropped by subsampling take no place.
+    window : int or None, default 5
+        The most words to each side of the centre, 1 to 1,000,000. Words dropped by subsampling take no place. None
+        takes the whole sequence, of at most 1,000,000 tokens, as for baskets: windows then have no width to shrink, and
+        the cost of a sequence grows with the square of its length.
     subsample : float, default 1e-4
         The threshold s of subsampling: a word that makes up the share f of the corpus is kept with probability
         min(1, sqrt(s / f) + s / f). 0 keeps every word.
     shrink_windows : bool, default True
         Draw the width of each window uniformly from 1 to `window`, so that near words count more.
+    context : {"both", "past", "future"}, default "both"
+        Which words of the window count: all, those before the centre, as in sessions where the next click is to be
+        predicted, or those after it.
 
     Raises
     ------
@@ -63,16 +70,18 @@ class SkipGram:
     Examples
     --------
     >>> SkipGram(dim=50, window=3)
-    SkipGram(dim=50, window=3, subsample=0.0001, shrink_windows=True)
+    SkipGram(dim=50, window=3, subsample=0.0001, shrink_windows=True, context='both')
     """
 
     dim: int = 100
-    window: int = 5
+    window: int | None = 5
     subsample: float = 1e-4
     shrink_windows: bool = True
+    context: str = "both"
 
     def __post_init__(self) -> None:
         check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
+        check_choice("context", self.context, CONTEXTS)
 
     def default_learning_rate(self, loss: Loss) -> float:
         """Return the learning rate that measured best with `loss`; bench/README.md has the measurements."""
@@ -85,7 +94,12 @@ class SkipGram:
 
     def _window_settings(self) -> _core.WindowSettings:
         return _core.WindowSettings(
-            cbow=False, window=self.window, shrink=self.shrink_windows, forward_mean=False, backward_mean=False
+            cbow=False,
+            window=self.window,
+            shrink=self.shrink_windows,
+            forward_mean=False,
+            backward_mean=False,
+            side=self.context,
         )
 
 
@@ -95,7 +109,7 @@ class CBOW:
 
     Parameters
     ----------
-    dim, window, subsample, shrink_windows
+    dim, window, subsample, shrink_windows, context
         As in `SkipGram`.
     gradient : {"word2vec", "exact"}, default "word2vec"
         "exact" is the derivative of the loss. "word2vec" is what word2vec's program and gensim apply: with mean pooling
@@ -122,14 +136,16 @@ class CBOW:
     """
 
     dim: int = 100
-    window: int = 5
+    window: int | None = 5
     subsample: float = 1e-4
     shrink_windows: bool = True
+    context: str = "both"
     gradient: str = "word2vec"
     pooling: str = "mean"
 
     def __post_init__(self) -> None:
         check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
+        check_choice("context", self.context, CONTEXTS)
         check_choice("gradient", self.gradient, ("word2vec", "exact"))
         check_choice("pooling", self.pooling, ("mean", "sum"))
 
@@ -151,6 +167,7 @@ class CBOW:
             shrink=self.shrink_windows,
             forward_mean=mean,
             backward_mean=mean == (self.gradient == "exact"),
+            side=self.context,
         )
 
 
@@ -165,7 +182,7 @@ class FastText:
     Parameters
     ----------
     dim, window, subsample, shrink_windows
-        As in `SkipGram`.
+        As in `SkipGram`, but `window` is a number.
     min_n, max_n : int, default 3 and 6
         Lengths of n-grams in code points, 1 <= min_n <= max_n <= 1000. The boundaries of a word count: those of "cat"
         are the n-grams of ``<cat>``, but never ``<`` or ``>`` alone.
@@ -220,6 +237,7 @@ class FastText:
     shrink_windows: bool = True
 
     def __post_init__(self) -> None:
+        check_int("window", self.window, minimum=1, maximum=MOST_WINDOW)  # the whole sequence is none of fastText's
         check_window_settings(self.dim, self.window, self.subsample, self.shrink_windows)
         check_subword_settings(self.min_n, self.max_n, self.buckets)
         if not isinstance(self.every_bucket, bool):

@@ -24,6 +24,7 @@ from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.fasttext_model import fasttext_nodes
+from hogvec.graphs import Walks
 from hogvec.keyed_vectors import KeyedVectors
 from hogvec.losses import HierarchicalSoftmax, NegativeSampling
 from hogvec.models import CBOW, Architecture, FastText, SkipGram
@@ -148,7 +149,7 @@ class Trainer:
         }
 
     def initialize(
-        self, corpus: Corpus | None = None, *, input_rows: int | None = None, output_rows: int | None = None
+        self, corpus: Corpus | Walks | None = None, *, input_rows: int | None = None, output_rows: int | None = None
     ) -> None:
         """Make new tables: inputs uniform at random, outputs zero. `fit` does it when there are none.
 
@@ -157,7 +158,7 @@ class Trainer:
 
         Parameters
         ----------
-        corpus : Corpus, optional
+        corpus : Corpus or Walks, optional
             Take the number of rows from its vocabulary, for a FastText with the n-grams of its words.
         input_rows, output_rows : int, optional
             Or give them, to train on batches alone.
@@ -178,7 +179,7 @@ class Trainer:
             self._make_tables(corpus, input_rows, output_rows)
 
     def _make_tables(
-        self, corpus: Corpus | None, input_rows: int | None = None, output_rows: int | None = None
+        self, corpus: Corpus | Walks | None, input_rows: int | None = None, output_rows: int | None = None
     ) -> None:
         subwords: _core.Subwords | None = None
         if corpus is not None:
@@ -214,7 +215,7 @@ class Trainer:
 
     def fit(
         self,
-        corpus: Corpus,
+        corpus: Corpus | Walks,
         *,
         epochs: int = 5,
         callbacks: Sequence[Callback] = (),
@@ -224,7 +225,7 @@ class Trainer:
 
         Parameters
         ----------
-        corpus : Corpus
+        corpus : Corpus or Walks
         epochs : int, default 5
             At least 1.
         callbacks : sequence of callable, optional
@@ -360,14 +361,14 @@ class Trainer:
             raise RuntimeError("the tables must be made first: call fit or initialize")
         return self._tables
 
-    def _subwords_of(self, corpus: Corpus) -> _core.Subwords | None:
+    def _subwords_of(self, corpus: Corpus | Walks) -> _core.Subwords | None:
         if not isinstance(self.architecture, FastText):
             return None
         if corpus.vocabulary is None:
             raise ValueError("the corpus of a FastText must have words, got ids without a vocabulary")
         return self.architecture._subwords(corpus.vocabulary)
 
-    def _check_same_words(self, corpus: Corpus) -> None:
+    def _check_same_words(self, corpus: Corpus | Walks) -> None:
         rows = len(self._made_tables().input)
         if isinstance(self.architecture, FastText):
             if self._subwords is None:
@@ -382,7 +383,7 @@ class Trainer:
         if mine is not None and given is not None and mine is not given and mine != given:
             raise ValueError("the corpus must have the vocabulary of the corpus trained on before, got another one")
 
-    def _run(self, tables: _core.Tables, corpus: Corpus, epochs: int, watchers: list[Callback]) -> int:
+    def _run(self, tables: _core.Tables, corpus: Corpus | Walks, epochs: int, watchers: list[Callback]) -> int:
         """Run the epochs; return the number of groups trained."""
         counts = np.ascontiguousarray(corpus.counts, dtype=np.int64)
         objective = self.loss._objective(counts)
@@ -409,23 +410,24 @@ class Trainer:
             epoch_began = time.perf_counter()
             epoch = self._epochs_begun
             self._epochs_begun += 1  # an interrupted epoch is not repeated: its examples are spent
-            state = tables.train_epoch(
-                ids=corpus.ids,
-                offsets=corpus.offsets,
-                counts=counts,
-                objective=objective,
-                architecture=self.architecture._window_settings(),
-                subwords=self._subwords,
-                subsample=self.architecture.subsample,
-                learning_rate=self.learning_rate,
-                schedule=self.optimizer.schedule._settings(),
-                run_epoch=run_epoch,
-                run_epochs=epochs,
-                epoch=epoch,
-                seed=self.seed,
-                threads=self.threads,
-                observer=observe,
-            )
+            settings: dict[str, Any] = {
+                "counts": counts,
+                "objective": objective,
+                "architecture": self.architecture._window_settings(),
+                "subsample": self.architecture.subsample,
+                "learning_rate": self.learning_rate,
+                "schedule": self.optimizer.schedule._settings(),
+                "run_epoch": run_epoch,
+                "run_epochs": epochs,
+                "epoch": epoch,
+                "seed": self.seed,
+                "threads": self.threads,
+                "observer": observe,
+            }
+            if isinstance(corpus, Walks):
+                state = tables.train_walks(walks=corpus._walker, walk_epoch=corpus._walk_epoch(epoch), **settings)
+            else:
+                state = tables.train_epoch(ids=corpus.ids, offsets=corpus.offsets, subwords=self._subwords, **settings)
             groups += state.groups
             self.history.append(
                 EpochReport(
@@ -444,7 +446,7 @@ class Trainer:
                 break
         return groups
 
-    def _vectors(self, corpus: Corpus) -> KeyedVectors:
+    def _vectors(self, corpus: Corpus | Walks) -> KeyedVectors:
         vectors: KeyedVectors
         if isinstance(self.architecture, FastText) and corpus.vocabulary is not None:
             vectors = self._subword_vectors(corpus.vocabulary)
@@ -462,10 +464,10 @@ class Trainer:
             vectors._forget_norms()
 
 
-def check_corpus(corpus: Corpus) -> Corpus:
+def check_corpus(corpus: Corpus | Walks) -> Corpus | Walks:
     """Return `corpus` if it is one."""
-    if not isinstance(corpus, Corpus):
-        raise TypeError(f"corpus must be a Corpus, got {corpus!r:.80}")
+    if not isinstance(corpus, (Corpus, Walks)):
+        raise TypeError(f"corpus must be a Corpus or Walks, got {corpus!r:.80}")
     return corpus
 
 

@@ -64,7 +64,9 @@ struct PlainWindows {
         const auto drawn = static_cast<std::int64_t>((low * static_cast<std::uint64_t>(settings.window)) >> 32);
         const std::int64_t width = settings.shrink ? 1 + drawn : settings.window;
         Example example{p, static_cast<std::int32_t>(corpus.tokens[static_cast<std::size_t>(p)]), {}};
-        for (std::int64_t i = std::max<std::int64_t>(0, c - width); i <= std::min(n - 1, c + width); ++i) {
+        const std::int64_t before = settings.side == ContextSide::kFuture ? 0 : width;
+        const std::int64_t after = settings.side == ContextSide::kPast ? 0 : width;
+        for (std::int64_t i = std::max<std::int64_t>(0, c - before); i <= std::min(n - 1, c + after); ++i) {
           if (i == c) continue;
           const WordId word = corpus.tokens[static_cast<std::size_t>(survivors[static_cast<std::size_t>(i)])];
           example.context[static_cast<std::uint32_t>(word)] += 1;
@@ -200,6 +202,45 @@ TEST_CASE("windows are those of the definition wherever the corpus is cut") {
   }
 }
 
+TEST_CASE("windows to one side and over whole sequences are those of the definition") {
+  for (const bool cbow : {false, true}) {
+    for (const ContextSide side : {ContextSide::kBoth, ContextSide::kPast, ContextSide::kFuture}) {
+      for (const bool whole : {false, true}) {
+        for (const double subsample : {0.0, 0.02}) {
+          CAPTURE(cbow);
+          CAPTURE(whole);
+          WindowSettings settings;
+          settings.cbow = cbow;
+          settings.window = whole ? kMostWindow : 3;
+          settings.shrink = !whole;
+          settings.side = side;
+          settings.whole_sequence = whole;
+          const Corpus lines = random_corpus(kShortLines, 10, 1);
+          check_windows(lines, settings, thresholds_of(lines, 10, subsample));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a batch takes no group after one that reaches its rows") {
+  const Corpus corpus = random_corpus({100}, 1000, 9);
+  WindowSettings settings;
+  settings.window = kMostWindow;
+  settings.shrink = false;
+  settings.whole_sequence = true;
+  const auto thresholds = thresholds_of(corpus, 1000, 0);
+  WindowExamples windows(corpus.view(), settings, thresholds, 5);
+  windows.start(0, 100);
+  BatchBuffer buffer;
+  std::size_t groups = 0;
+  while (windows.fill(buffer, 128, 300)) {   // 99 rows and a target each, but for words that stand twice
+    CHECK(buffer.targets.size() <= 4);
+    groups += buffer.targets.size();
+  }
+  CHECK(groups == 100);
+}
+
 TEST_CASE("windows of every scale of a mean are those of the definition") {
   const Corpus corpus = random_corpus(kShortLines, 10, 3);
   for (const bool forward_mean : {false, true}) {
@@ -290,7 +331,7 @@ TEST_CASE("widths are uniform from 1 to the window and differ from key to key") 
     WindowExamples windows(corpus.view(), settings, keep_all, make_key(1, Purpose::kExample, epoch));
     windows.start(10, kTokens - 10);
     BatchBuffer buffer;
-    REQUIRE(windows.fill(buffer, kTokens));
+    REQUIRE(windows.fill(buffer, kTokens, 20 * kTokens));
     std::vector<double> seen(6);
     sizes.emplace_back();
     for (std::size_t h = 0; h + 1 < buffer.bag_offsets.size(); ++h) {
@@ -330,4 +371,6 @@ TEST_CASE("chunks are large against the window") {
   CHECK(chunk_tokens(settings) == kChunkTokens);
   settings.window = kMostWindow;
   CHECK(chunk_tokens(settings) >= 8 * std::int64_t{kMostWindow});
+  settings.whole_sequence = true;
+  CHECK(chunk_tokens(settings) == kChunkTokens);
 }

@@ -17,6 +17,7 @@ from hogvec import (
     HierarchicalSoftmax,
     HuffmanTree,
     NegativeSampling,
+    Schedule,
     SkipGram,
     Trainer,
     reference,
@@ -33,13 +34,15 @@ def tiny_corpus() -> Corpus:
     return Corpus.from_ids(ids, np.cumsum([0] + [len(sequence) for sequence in SEQUENCES]))
 
 
-def windows() -> list[tuple[int, list[int]]]:
-    """Every target with its context."""
-    return [
-        (word, sequence[max(0, i - WINDOW) : i] + sequence[i + 1 : i + 1 + WINDOW])
-        for sequence in SEQUENCES
-        for i, word in enumerate(sequence)
-    ]
+def windows(window: int | None = WINDOW, context: str = "both") -> list[tuple[int, list[int]]]:
+    """Every target that has a context, with it."""
+    width = window or 100
+    examples = []
+    for sequence in SEQUENCES:
+        for i, word in enumerate(sequence):
+            past, future = sequence[max(0, i - width) : i], sequence[i + 1 : i + 1 + width]
+            examples.append((word, (past if context != "future" else []) + (future if context != "past" else [])))
+    return [(word, words) for word, words in examples if words]
 
 
 def path_batch(corpus: Corpus, bags: list[list[int]], groups: list[int], targets: list[int], **scales: Any) -> Batch:
@@ -60,14 +63,15 @@ def path_batch(corpus: Corpus, bags: list[list[int]], groups: list[int], targets
 def check_epoch(architecture: Any, batch: Batch) -> None:
     """Train one epoch and compare it with the reference on `batch`: hierarchical softmax draws nothing at random."""
     corpus = tiny_corpus()
-    trainer = Trainer(architecture, HierarchicalSoftmax(), SGD(learning_rate=RATE), threads=1)
+    optimizer = SGD(learning_rate=RATE, schedule=Schedule(shape="constant"))
+    trainer = Trainer(architecture, HierarchicalSoftmax(), optimizer, threads=1)
     trainer.initialize(corpus)
     # Outputs start at zero, where the first steps on the inputs vanish.
     trainer.output_table[:] = np.random.default_rng(1).normal(size=trainer.output_table.shape)
     trainer.input_table[:] = np.random.default_rng(2).normal(size=trainer.input_table.shape)
     expected = trainer.input_table.astype(np.float64), trainer.output_table.astype(np.float64)
     trainer.fit(corpus, epochs=1, progress=False)
-    # The seven groups are one batch, at the rate of its first position; float32 rows of order 1 after 7 steps.
+    # float32 rows of order 1 after 7 steps.
     reference.train_batch(batch, *expected, RATE)
     np.testing.assert_allclose(trainer.input_table, expected[0], rtol=0, atol=5e-6)
     np.testing.assert_allclose(trainer.output_table, expected[1], rtol=0, atol=5e-6)
@@ -100,11 +104,45 @@ def test_an_epoch_of_cbow_is_its_definition(
     check_epoch(architecture, batch)
 
 
-def test_an_epoch_of_skip_gram_is_its_definition() -> None:
-    targets, contexts = zip(*windows(), strict=True)
-    bags = [[word] for context in contexts for word in context]
-    batch = path_batch(tiny_corpus(), bags, [len(context) for context in contexts], list(targets))
-    check_epoch(SkipGram(dim=7, window=WINDOW, subsample=0, shrink_windows=False), batch)
+WINDOWS = [(WINDOW, "both"), (WINDOW, "past"), (WINDOW, "future"), (None, "both"), (None, "past"), (None, "future")]
+
+
+@pytest.mark.parametrize(("window", "context"), WINDOWS)
+def test_an_epoch_of_skip_gram_is_its_definition(window: int | None, context: str) -> None:
+    targets, contexts = zip(*windows(window, context), strict=True)
+    bags = [[word] for words in contexts for word in words]
+    batch = path_batch(tiny_corpus(), bags, [len(words) for words in contexts], list(targets))
+    shrink = window is None  # a whole sequence does not shrink
+    check_epoch(SkipGram(dim=7, window=window, subsample=0, shrink_windows=shrink, context=context), batch)
+
+
+@pytest.mark.parametrize(("window", "context"), WINDOWS[1:])
+def test_an_epoch_of_cbow_over_other_windows_is_its_definition(window: int | None, context: str) -> None:
+    targets, contexts = zip(*windows(window, context), strict=True)
+    means = 1 / np.array([len(words) for words in contexts])
+    ones = [1] * len(targets)
+    scales = {"forward_scale": means, "backward_scale": means}
+    batch = path_batch(tiny_corpus(), list(contexts), ones, list(targets), **scales)
+    check_epoch(CBOW(dim=7, window=window, subsample=0, shrink_windows=False, context=context, gradient="exact"), batch)
+
+
+def test_a_sequence_too_long_for_a_window_without_an_end_is_refused() -> None:
+    ids = np.zeros(1_000_003, np.int32)
+    ids[::2] = 1
+    corpus = Corpus.from_ids(ids, [0, 2, len(ids)])
+    trainer = Trainer(SkipGram(dim=2, window=None, subsample=0), threads=1)
+    rule = r"^sequences must have at most 1000000 tokens with window=None, got 1000001 in sequence 1$"
+    with pytest.raises(ValueError, match=rule):
+        trainer.fit(corpus, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("power", [-0.5, 0.0, 1.0])
+def test_noise_of_any_power_trains_items_without_subsampling(power: float) -> None:
+    trainer = Trainer(SkipGram(dim=5, window=None, subsample=0), NegativeSampling(negatives=2, power=power), threads=1)
+    trainer.fit(tiny_corpus(), epochs=3, progress=False)
+    assert trainer.history[0].trained_words == len(tiny_corpus())  # no token is dropped
+    assert np.isfinite(trainer.input_table).all()
+    assert np.abs(trainer.output_table).max(axis=1).min() > 0  # every item was a target
 
 
 def test_shrinking_windows_change_what_is_trained() -> None:
@@ -136,7 +174,7 @@ NUMBERS = [
 ]
 WRONG = [
     *(("dim", *wrong) for wrong in INTEGERS),
-    *(("window", *wrong) for wrong in INTEGERS),
+    *(("window", *wrong) for wrong in INTEGERS if wrong[0] is not None),
     ("window", 1_000_001, ValueError, "must be at most 1000000, got 1000001"),
     *(("subsample", *wrong) for wrong in NUMBERS),
     ("subsample", 10**400, ValueError, "must be finite, got inf"),
@@ -163,6 +201,13 @@ def test_choices_are_checked_when_they_are_made(value: Any) -> None:
         CBOW(gradient=value)
     with pytest.raises(ValueError, match=r"^pooling must be one of 'mean', 'sum', got "):
         CBOW(pooling=value)
+
+
+@pytest.mark.parametrize("make", [SkipGram, CBOW])
+@pytest.mark.parametrize("value", ["left", None, 1])
+def test_the_context_is_checked_when_it_is_given(make: Callable[..., Any], value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^context must be one of 'both', 'past', 'future', got "):
+        make(context=value)
 
 
 @pytest.mark.parametrize("make", [SkipGram, CBOW])

@@ -841,8 +841,8 @@ def test_numbers_of_a_trainer_may_be_numpy_integers(topics: Corpus) -> None:
             lambda: Trainer(SkipGram(), NegativeSampling(), 0.025),
             r"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got 0\.025",
         ),
-        (lambda: small_trainer().fit([["a", "b"]]), r"corpus must be a Corpus, got \[\['a', 'b'\]\]"),
-        (lambda: small_trainer().fit("text.txt"), "corpus must be a Corpus, got 'text.txt'"),
+        (lambda: small_trainer().fit([["a", "b"]]), r"corpus must be a Corpus or Walks, got \[\['a', 'b'\]\]"),
+        (lambda: small_trainer().fit("text.txt"), "corpus must be a Corpus or Walks, got 'text.txt'"),
         (lambda: small_trainer().fit(make_topics(40), callbacks=[3]), "callbacks must be callable, got 3"),
         (
             lambda: small_trainer().fit(make_topics(40), progress="yes"),
@@ -852,7 +852,7 @@ def test_numbers_of_a_trainer_may_be_numpy_integers(topics: Corpus) -> None:
         (lambda: small_trainer().initialize(input_rows=3), "initialize takes either a corpus or both"),
         (lambda: small_trainer().initialize(make_topics(40), input_rows=3, output_rows=3), "initialize takes either"),
         (lambda: small_trainer().initialize(make_topics(40), input_rows=3), "initialize takes either"),
-        (lambda: small_trainer().initialize("text.txt"), "corpus must be a Corpus, got 'text.txt'"),
+        (lambda: small_trainer().initialize("text.txt"), "corpus must be a Corpus or Walks, got 'text.txt'"),
     ],
 )
 def test_arguments_of_the_wrong_kind_are_refused(make: Callable[[], object], message: str) -> None:

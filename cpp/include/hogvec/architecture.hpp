@@ -12,6 +12,9 @@
 
 namespace hogvec {
 
+// Which words around a centre are its context.
+enum class ContextSide : std::uint8_t { kBoth, kPast, kFuture };
+
 // Skip-gram and CBOW: a target and the words around it, after subsampling (Mikolov et al. 2013).
 struct WindowSettings {
   bool cbow = false;            // one bag of all context words; otherwise one bag of one row for each
@@ -22,9 +25,15 @@ struct WindowSettings {
   // fastText's skip-gram: the centre's bag predicts each context word, so that it is encoded once for all of them.
   // Otherwise the bag of each context word predicts the centre.
   bool predicts_context = false;
+  ContextSide side = ContextSide::kBoth;
+  // The whole sequence is the window: `window` is then kMostWindow, `shrink` false.
+  bool whole_sequence = false;
 };
 
 inline constexpr std::int32_t kMostWindow = 1'000'000;
+
+// Rows of a batch, but for those of its last group.
+inline constexpr std::size_t kMostBatchRows = 65536;
 
 // Smallest number of tokens that a worker takes at a time.
 inline constexpr std::int64_t kChunkTokens = 8192;
@@ -44,9 +53,13 @@ class WindowExamples {
   WindowExamples(CorpusView corpus, const WindowSettings& settings, std::span<const std::uint32_t> thresholds,
                  std::uint64_t key, const Subwords* subwords = nullptr);
 
+  // From here on examples are those of `corpus`, whose first token has the position `origin` in the place of 0 for all
+  // that is drawn at random.
+  void read(CorpusView corpus, Position origin);
   void start(Position begin, Position end);   // the centres of tokens [begin, end)
-  // Appends up to `most` groups to an empty buffer; false when the chunk has none left.
-  bool fill(BatchBuffer& buffer, std::size_t most);
+  // Appends up to `most` groups to an empty buffer, none after one that reaches `most_rows` rows and targets; false
+  // when the chunk has none left.
+  bool fill(BatchBuffer& buffer, std::size_t most, std::size_t most_rows = kMostBatchRows);
 
   std::int64_t kept() const { return kept_count_; }   // tokens of the chunk that survived subsampling
   Position position() const;                          // where the next group's centre stands
@@ -65,6 +78,7 @@ class WindowExamples {
   void add_words_before(Position sequence_begin);
   void add_centres(Position begin, Position end, std::int32_t first_kept);
   void add_words_after(Position begin, Position sequence_end, std::int32_t place);
+  void drop_centre_without_context(std::ptrdiff_t first_centre);
   void note_repeats();
   void add_context(const Centre& centre, BatchBuffer& buffer) const;
   void add_bags(const Centre& centre, BatchBuffer& buffer) const;
@@ -83,6 +97,7 @@ class WindowExamples {
   std::span<const std::uint32_t> thresholds_;
   std::uint64_t key_;
   const Subwords* subwords_;
+  Position origin_ = 0;
   Position begin_ = 0, end_ = 0;
   std::int64_t kept_count_ = 0;
   std::vector<RowId> kept_;   // words of the chunk that survived subsampling, and those its windows reach

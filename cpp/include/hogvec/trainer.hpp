@@ -14,6 +14,7 @@
 #include "hogvec/schedule.hpp"
 #include "hogvec/table.hpp"
 #include "hogvec/types.hpp"
+#include "hogvec/walks.hpp"
 
 namespace hogvec {
 
@@ -22,6 +23,8 @@ inline constexpr std::int64_t kLossEvery = 16;
 
 struct EpochSettings {
   const DocumentSource* documents = nullptr;   // trained on, if given, in place of the next four
+  const Walker* walks = nullptr;               // or these, of epoch `walk_epoch`, in place of the corpus
+  std::int64_t walk_epoch = 0;
   CorpusView corpus;
   WindowSettings architecture;
   std::span<const std::uint32_t> keep_thresholds;   // (n_words,)
