@@ -426,7 +426,8 @@ void bind_trainer(py::module_& module) {
           },
           py::arg("rows"), py::arg("dim"));
   py::class_<Schedule>(module, "Schedule")
-      .def(py::init(&make_schedule), py::arg("shape"), py::arg("floor"), py::arg("warm_up"));
+      .def(py::init(&make_schedule), py::arg("shape"), py::arg("floor"), py::arg("warm_up"))
+      .def("factor", &Schedule::factor, py::arg("progress"));
   py::class_<EpochProgress>(module, "EpochProgress")
       .def_readonly("words", &EpochProgress::words)
       .def_readonly("trained_words", &EpochProgress::trained_words)

@@ -22,6 +22,7 @@ from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.models import CBOW, FastText, SkipGram
 from hogvec.ngram import NGramLM
+from hogvec.nnlm import NNLM
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, OptimizerState, RMSProp, Schedule
 from hogvec.samplers import (
     HardOf,
@@ -45,6 +46,7 @@ from hogvec.vocabulary import Vocabulary
 __all__ = [
     "CBOW",
     "NCE",
+    "NNLM",
     "SGD",
     "AdaGrad",
     "Adam",

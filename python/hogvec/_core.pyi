@@ -295,6 +295,7 @@ class Optimizer:
 
 class Schedule:
     def __init__(self, shape: str, floor: float, warm_up: float) -> None: ...
+    def factor(self, progress: float) -> float: ...
 
 class Tables:
     def __init__(

@@ -17,7 +17,7 @@ from hogvec._validate import check_int
 from hogvec.corpus import Corpus
 from hogvec.vocabulary import Vocabulary
 
-__all__ = ["UNKNOWN", "LanguageModel", "TextLike", "encode", "read_sequences"]
+__all__ = ["UNKNOWN", "LanguageModel", "TextLike", "encode", "perplexity_of", "read_sequences", "text_and_vocabulary"]
 
 UNKNOWN = "<unk>"
 """The word that stands for all words outside a vocabulary, if the vocabulary has it."""
@@ -86,7 +86,7 @@ class LanguageModel(ABC):
         values = self.token_log_probabilities(text)
         if len(values) == 0:
             raise ValueError("text must have at least one sequence, got none")
-        return math.exp(min(-float(values.mean()), 709.0)) if np.isfinite(values).all() else math.inf
+        return perplexity_of(values)
 
     def probabilities(self, context: Sequence[str], *, from_begin: bool = True) -> NDArray[np.float64]:
         """Return p of every word and of the end, which is last, after some words.
@@ -142,6 +142,12 @@ class LanguageModel(ABC):
         return encode(text, self.vocabulary)
 
 
+def perplexity_of(log_probabilities: NDArray[np.float64]) -> float:
+    """Return exp of the mean of their negatives, infinite where that is beyond the floats."""
+    mean = -float(log_probabilities.mean())
+    return math.exp(mean) if mean < 709 else math.inf
+
+
 def read_sequences(paths: PathOrPaths) -> list[list[str]]:
     """Return the lines of text files as lists of words; lines without a word are left out.
 
@@ -166,10 +172,23 @@ def read_sequences(paths: PathOrPaths) -> list[list[str]]:
     return sequences
 
 
-def encode(text: TextLike, vocabulary: Vocabulary) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids and the offsets of a text, words outside the vocabulary as its ``<unk>``."""
+def text_and_vocabulary(text: TextLike, vocabulary: Vocabulary | None) -> tuple[TextLike, Vocabulary]:
+    """Return a text that can be gone through twice, and the words to know: those given, or those of the text."""
     if isinstance(text, Corpus):
-        return _encoded(text, vocabulary)
+        words = vocabulary if vocabulary is not None else text.vocabulary
+        if words is None:
+            raise ValueError("corpus must have a vocabulary, got one of ids alone")
+        return text, words
+    sequences = _lists(text)
+    if vocabulary is None:
+        if not sequences:
+            raise ValueError("text must have at least one sequence, got none")
+        vocabulary = Corpus.from_sequences(sequences, min_count=1).vocabulary
+        assert vocabulary is not None
+    return sequences, vocabulary
+
+
+def _lists(text: Iterable[Sequence[str]]) -> list[list[str]]:
     if isinstance(text, str | bytes | os.PathLike):
         raise TypeError(f"text must be a Corpus or sequences of words, got {text!r:.80}")
     sequences = []
@@ -177,6 +196,14 @@ def encode(text: TextLike, vocabulary: Vocabulary) -> tuple[NDArray[np.int32], N
         if isinstance(sequence, str):
             raise TypeError(f"a sequence must be a list of words, got the str {sequence!r:.80}")
         sequences.append(list(sequence))
+    return sequences
+
+
+def encode(text: TextLike, vocabulary: Vocabulary) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids and the offsets of a text, words outside the vocabulary as its ``<unk>``."""
+    if isinstance(text, Corpus):
+        return _encoded(text, vocabulary)
+    sequences = _lists(text)
     words = list(chain.from_iterable(sequences))
     ids = vocabulary.ids(words)
     unknown = ids < 0

@@ -16,8 +16,7 @@ from hogvec._safetensors import read_safetensors, write_safetensors
 from hogvec._system import number_of_threads
 from hogvec._validate import check_choice, check_float, check_int
 from hogvec._vectors_file import word_tensors, words_of
-from hogvec.corpus import Corpus
-from hogvec.language_model import LanguageModel, TextLike, encode
+from hogvec.language_model import LanguageModel, TextLike, encode, text_and_vocabulary
 from hogvec.vocabulary import Vocabulary
 
 __all__ = ["NGramLM"]
@@ -109,14 +108,7 @@ class NGramLM(LanguageModel):
         KeyboardInterrupt
             The model is as it was.
         """
-        if not isinstance(text, Corpus):
-            text = [list(sequence) for sequence in _sequences(text)]
-            if vocabulary is None:
-                vocabulary = Corpus.from_sequences(text, min_count=1).vocabulary
-        if vocabulary is None:
-            vocabulary = text.vocabulary if isinstance(text, Corpus) else None
-        if vocabulary is None:
-            raise ValueError("corpus must have a vocabulary, got one of ids alone")
+        text, vocabulary = text_and_vocabulary(text, vocabulary)
         ids, offsets = encode(text, vocabulary)
         if len(offsets) < 2:
             raise ValueError("text must have at least one sequence, got none")
@@ -254,15 +246,6 @@ class NGramLM(LanguageModel):
                 for line in _arpa_lines(arrays, words, level):
                     file.write(line.encode("utf-8", "surrogateescape"))
             file.write(b"\n\\end\\\n")
-
-
-def _sequences(text: Any) -> Iterator[Any]:
-    if isinstance(text, str | bytes | os.PathLike):
-        raise TypeError(f"text must be a Corpus or sequences of words, got {text!r:.80}")
-    for sequence in text:
-        if isinstance(sequence, str):
-            raise TypeError(f"a sequence must be a list of words, got the str {sequence!r:.80}")
-        yield sequence
 
 
 def _arpa_lines(arrays: dict[str, list[NDArray[Any]]], words: list[str], level: int) -> Iterator[str]:
