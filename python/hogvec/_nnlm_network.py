@@ -114,7 +114,8 @@ class Network:
         if self.activation == "relu":
             return np.maximum(x, np.float32(0))
         if self.activation == "sigmoid":
-            return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
+            half: Floats = np.tanh(np.float32(0.5) * x)
+            return np.float32(0.5) * (1 + half)
         return x
 
     def _slope(self, y: Floats) -> Floats:
