@@ -6,6 +6,7 @@
 #include "bindings.hpp"
 #include "hogvec/corpus.hpp"
 #include "hogvec/error.hpp"
+#include "hogvec/workers.hpp"
 #include "words.hpp"
 
 namespace hogvec::bindings {
@@ -107,7 +108,8 @@ py::tuple finish(Encoder& encoder, std::int64_t min_count, std::int64_t max_size
   const std::vector<std::string> words = to_strings(keep, "keep");
   EncodedCorpus corpus = [&] {
     const Unlocked unlocked;
-    return encoder.finish({min_count, max_size}, words);
+    Pulse pulse(keep_going);
+    return encoder.finish({min_count, max_size}, words, &pulse);
   }();
   const py::object vocabulary = corpus.vocabulary ? py::cast(std::move(*corpus.vocabulary)) : py::none();
   return py::make_tuple(ids_to_array(std::move(corpus.tokens)), to_array(std::move(corpus.offsets)),
@@ -119,7 +121,8 @@ py::array_t<std::int64_t> count(const Array<Id>& ids, std::int64_t num_ids) {
   const auto values = as_span(ids, "ids");
   std::vector<std::int64_t> counts = [&] {
     const Unlocked unlocked;
-    return count_ids(values, num_ids);
+    Pulse pulse(keep_going);
+    return count_ids(values, num_ids, &pulse);
   }();
   return to_array(std::move(counts));
 }

@@ -12,6 +12,7 @@
 #include "hogvec/mean_gap.hpp"
 #include "hogvec/sampler.hpp"
 #include "hogvec/weight_tree.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec::bindings {
 namespace {
@@ -19,7 +20,8 @@ namespace {
 AliasTable make_alias_table(const Array<double>& weights) {
   const auto span = as_span(weights, "weights");
   const Unlocked unlocked;
-  return AliasTable(span);
+  Pulse pulse(keep_going);
+  return AliasTable(span, &pulse);
 }
 
 template <class Distribution>
@@ -61,7 +63,8 @@ py::array_t<double> weights_of_counts(const Array<std::int64_t>& counts, double 
   std::vector<double> weights;
   {
     const Unlocked unlocked;
-    weights = unigram_weights(span, power);
+    Pulse pulse(keep_going);
+    weights = unigram_weights(span, power, &pulse);
   }
   return to_array(std::move(weights));
 }

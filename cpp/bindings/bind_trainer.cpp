@@ -13,6 +13,7 @@
 #include "arrays.hpp"
 #include "hogvec/error.hpp"
 #include "hogvec/trainer.hpp"
+#include "hogvec/workers.hpp"
 #include "kernel_choice.hpp"
 #include "owned_objective.hpp"
 #include "tables.hpp"
@@ -64,6 +65,13 @@ Schedule make_schedule(const std::string& shape, double floor, double warm_up) {
   throw ValueError("shape must be constant, linear or cosine, got " + shape);
 }
 
+std::unique_ptr<Tables> make_tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim,
+                                    std::uint64_t seed, const OptimizerSettings& optimizer, float initial_range) {
+  const Unlocked unlocked;
+  Pulse pulse(keep_going);
+  return std::make_unique<Tables>(input_rows, output_rows, dim, seed, optimizer, initial_range, pulse);
+}
+
 // (rows, dim) over the table's own memory; the array keeps the tables alive.
 py::array_t<float> table_array(TableView view, const py::object& owner) {
   return py::array_t<float>({view.rows, view.dim}, {view.stride * 4, std::int64_t{4}}, view.data, owner);
@@ -93,10 +101,11 @@ void check_corpus(const CorpusView& corpus, std::int64_t rows) {
   check_offsets(corpus.offsets, corpus.tokens.size(), "offsets");
   std::int32_t least = 0;
   std::int32_t most = -1;
-  for (const WordId id : corpus.tokens) {
-    least = std::min(least, static_cast<std::int32_t>(id));
-    most = std::max(most, static_cast<std::int32_t>(id));
-  }
+  Pulse pulse(keep_going);
+  for_each(corpus.tokens.size(), &pulse, [&](std::size_t i) {
+    least = std::min(least, static_cast<std::int32_t>(corpus.tokens[i]));
+    most = std::max(most, static_cast<std::int32_t>(corpus.tokens[i]));
+  });
   if (least < 0) throw IndexError("ids must not be negative, got " + std::to_string(least));
   if (most >= rows)
     throw IndexError("ids must be below the number of rows, " + std::to_string(rows) + ", got " + std::to_string(most));
@@ -352,9 +361,8 @@ double train_batch(Tables& tables, const Array<std::uint32_t>& bag_rows, const O
 void bind_tables(py::module_& module) {
   const auto none = py::none();
   py::class_<Tables>(module, "Tables")
-      .def(py::init<std::int64_t, std::int64_t, std::int64_t, std::uint64_t, const OptimizerSettings&, float>(),
-           py::arg("input_rows"), py::arg("output_rows"), py::arg("dim"), py::arg("seed"), py::arg("optimizer"),
-           py::arg("initial_range"))
+      .def(py::init(&make_tables), py::arg("input_rows"), py::arg("output_rows"), py::arg("dim"), py::arg("seed"),
+           py::arg("optimizer"), py::arg("initial_range"))
       .def_property_readonly("input",
                              [](const py::object& self) { return table_array(self.cast<Tables&>().input(), self); })
       .def_property_readonly("output",

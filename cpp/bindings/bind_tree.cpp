@@ -3,6 +3,7 @@
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "hogvec/tree_scores.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec::bindings {
 namespace {
@@ -10,12 +11,14 @@ namespace {
 Tree huffman(const Array<std::int64_t>& counts) {
   const auto span = as_span(counts, "counts");
   const Unlocked unlocked;
-  return build_huffman_tree(span);
+  Pulse pulse(keep_going);
+  return build_huffman_tree(span, &pulse);
 }
 
 Tree balanced(std::int64_t num_leaves) {
   const Unlocked unlocked;
-  return build_balanced_tree(num_leaves);
+  Pulse pulse(keep_going);
+  return build_balanced_tree(num_leaves, &pulse);
 }
 
 Tree from_paths(const Array<std::int64_t>& offsets, const Array<std::int32_t>& points,
@@ -24,7 +27,8 @@ Tree from_paths(const Array<std::int64_t>& offsets, const Array<std::int32_t>& p
   const auto nodes = as_span(points, "points");
   const auto turns = as_span(codes, "codes");
   const Unlocked unlocked;
-  return tree_of_paths(ends, nodes, turns);
+  Pulse pulse(keep_going);
+  return tree_of_paths(ends, nodes, turns, &pulse);
 }
 
 TreeModel model_of(const Tree& tree, const py::object& weights, const py::object& bias) {

@@ -9,6 +9,7 @@
 #include "hogvec/error.hpp"
 #include "hogvec/optimizer.hpp"
 #include "hogvec/table.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec::bindings {
 
@@ -16,7 +17,7 @@ namespace hogvec::bindings {
 class Tables {
  public:
   Tables(std::int64_t input_rows, std::int64_t output_rows, std::int64_t dim, std::uint64_t seed,
-         const OptimizerSettings& optimizer, float initial_range)
+         const OptimizerSettings& optimizer, float initial_range, Pulse& pulse)
       : optimizer_(optimizer),
         input_(checked(input_rows, "input_rows"), dim),
         output_(checked(output_rows, "output_rows"), dim),
@@ -24,7 +25,7 @@ class Tables {
         output_state_(optimizer.kind, output_.view()) {
     if (!(initial_range > 0 && std::isfinite(initial_range)))
       throw ValueError("initial_range must be finite and above 0, got " + std::to_string(initial_range));
-    initialize_uniform(input_.view(), seed, initial_range);
+    initialize_uniform(input_.view(), seed, initial_range, &pulse);
   }
 
   TableView input() const { return input_.view(); }

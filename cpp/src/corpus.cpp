@@ -11,6 +11,7 @@
 #include "hogvec/error.hpp"
 #include "hogvec/text.hpp"
 #include "hogvec/word_finder.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 
@@ -236,7 +237,7 @@ std::vector<std::vector<std::int32_t>> Encoder::merge_tables() {
 // Hands out the next n_tokens tokens at most, renumbered by new_ids (one for each worker; negative: dropped), or as
 // they are if it is empty; appends to `ends` where sequences end.
 EncodedTokens Encoder::sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids,
-                             std::vector<std::int64_t> ends) {
+                             std::vector<std::int64_t> ends, Pulse* pulse) {
   EncodedTokens result{TokenBuffer(n_tokens), std::move(ends)};
   std::size_t n_ends = result.ends.size();
   for (Worker& worker : workers_) n_ends += std::exchange(worker.n_ends, 0);
@@ -248,6 +249,7 @@ EncodedTokens Encoder::sweep(std::size_t n_tokens, std::span<const std::vector<s
     for (std::size_t left = segment.n_tokens; left > 0;) {
       const std::span<const WordId> some = workers_[segment.worker].tokens.read(left);
       left -= some.size();
+      if (pulse != nullptr) pulse->beat();
       for (const WordId token : some) {
         if (token == kSequenceEnd) {
           const std::int64_t end = n_taken_ + static_cast<std::int64_t>(n);
@@ -270,12 +272,12 @@ EncodedTokens Encoder::take() {
     throw StateError("take needs an encoder with a vocabulary: ids are not final before finish");
   std::size_t n_tokens = 0;
   for (Worker& worker : workers_) n_tokens += std::exchange(worker.n_tokens, 0);
-  EncodedTokens result = sweep(n_tokens, {}, {});
+  EncodedTokens result = sweep(n_tokens, {}, {}, nullptr);
   turn.done();
   return result;
 }
 
-EncodedCorpus Encoder::finish(const WordLimits& limits, std::span<const std::string> keep) {
+EncodedCorpus Encoder::finish(const WordLimits& limits, std::span<const std::string> keep, Pulse* pulse) {
   Turn turn(*this);
   end_text();
   EncodedCorpus corpus;
@@ -296,7 +298,7 @@ EncodedCorpus Encoder::finish(const WordLimits& limits, std::span<const std::str
     } else {
       for (const Worker& worker : workers_) n_tokens += worker.n_tokens;
     }
-    EncodedTokens encoded = sweep(n_tokens, new_ids, {0});
+    EncodedTokens encoded = sweep(n_tokens, new_ids, {0}, pulse);
     corpus.tokens = std::move(encoded.tokens);
     corpus.offsets = std::move(encoded.ends);
   }
@@ -344,23 +346,23 @@ std::string describe_bad_id(std::span<const Id> ids, std::int64_t limit) {
 }   // namespace
 
 template <class Id>
-std::vector<std::int64_t> count_ids(std::span<const Id> ids, std::int64_t num_ids) {
+std::vector<std::int64_t> count_ids(std::span<const Id> ids, std::int64_t num_ids, Pulse* pulse) {
   Id smallest = 0;
   Id largest = 0;
-  for (const Id id : ids) {
-    smallest = std::min(smallest, id);
-    largest = std::max(largest, id);
-  }
+  for_each(ids.size(), pulse, [&](std::size_t i) {
+    smallest = std::min(smallest, ids[i]);
+    largest = std::max(largest, ids[i]);
+  });
   const std::int64_t limit = num_ids < 0 ? kMaxWords : num_ids;
   if (smallest < 0 || (!ids.empty() && std::int64_t{largest} >= limit)) throw IndexError(describe_bad_id(ids, limit));
   std::vector<std::int64_t> counts(
       num_ids < 0 && !ids.empty() ? static_cast<std::size_t>(largest) + 1 : std::max<std::int64_t>(num_ids, 0), 0);
-  for (const Id id : ids) ++counts[static_cast<std::size_t>(id)];
+  for_each(ids.size(), pulse, [&](std::size_t i) { ++counts[static_cast<std::size_t>(ids[i])]; });
   return counts;
 }
 
-template std::vector<std::int64_t> count_ids(std::span<const std::int32_t>, std::int64_t);
-template std::vector<std::int64_t> count_ids(std::span<const std::int64_t>, std::int64_t);
+template std::vector<std::int64_t> count_ids(std::span<const std::int32_t>, std::int64_t, Pulse*);
+template std::vector<std::int64_t> count_ids(std::span<const std::int64_t>, std::int64_t, Pulse*);
 
 void check_offsets(std::span<const std::int64_t> offsets, std::int64_t n_tokens) {
   if (offsets.empty() || offsets.front() != 0 || offsets.back() != n_tokens) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "hogvec/error.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 namespace {
@@ -68,7 +69,7 @@ std::vector<std::uint64_t> share_mass(std::span<const double> weights) {
 
 }   // namespace
 
-AliasTable::AliasTable(std::span<const double> weights) {
+AliasTable::AliasTable(std::span<const double> weights, Pulse* pulse) {
   const std::size_t n = weights.size();
   check_size(n, "weights");
   std::vector<std::uint64_t> mass = share_mass(weights);
@@ -80,7 +81,7 @@ AliasTable::AliasTable(std::span<const double> weights) {
   // moves forward.
   std::size_t donor = 0;
   const auto capacity = [n](std::size_t slot) { return slot_width(slot, n) << 31; };
-  for (std::size_t scan = 0; scan < n; ++scan) {
+  for_each(n, pulse, [&](std::size_t scan) {
     std::size_t slot = scan;
     while (mass[slot] < capacity(slot)) {
       while (mass[donor] <= capacity(donor)) ++donor;
@@ -93,7 +94,7 @@ AliasTable::AliasTable(std::span<const double> weights) {
       mass[slot] = capacity(slot);
       if (donor < scan) slot = donor;   // it may now lack mass itself, and the scan has passed it
     }
-  }
+  });
 }
 
 std::vector<double> AliasTable::probabilities() const {
@@ -108,7 +109,7 @@ std::vector<double> AliasTable::probabilities() const {
   return result;
 }
 
-std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power) {
+std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power, Pulse* pulse) {
   check_size(counts.size(), "counts");
   if (!std::isfinite(power)) throw ValueError("power must be finite, got " + std::to_string(power));
   std::int64_t heaviest = 0;   // the count of the largest weight
@@ -121,10 +122,10 @@ std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double
   }
   if (heaviest == 0) throw ValueError("counts must have a positive entry, got only zeros");
   std::vector<double> weights(counts.size());
-  for (std::size_t i = 0; i < counts.size(); ++i) {
+  for_each(counts.size(), pulse, [&](std::size_t i) {
     const double ratio = static_cast<double>(counts[i]) / static_cast<double>(heaviest);
     weights[i] = counts[i] == 0 ? 0 : std::pow(ratio, power);
-  }
+  });
   return weights;
 }
 

@@ -9,6 +9,7 @@
 
 #include "hogvec/error.hpp"
 #include "hogvec/random.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 
@@ -35,9 +36,11 @@ Table::Table(std::int64_t rows, std::int64_t dim) {
 
 Table::~Table() { munmap(mapping_, mapping_bytes_); }
 
-void initialize_uniform(TableView table, std::uint64_t seed, float range) {
+void initialize_uniform(TableView table, std::uint64_t seed, float range, Pulse* pulse) {
   const std::uint64_t key = make_key(seed, Purpose::kInitialize);
+  const std::int64_t rows_between_beats = std::max<std::int64_t>(1, 65536 / table.stride);
   for (std::int64_t r = 0; r < table.rows; ++r) {
+    if (pulse != nullptr && r % rows_between_beats == 0) pulse->beat();
     Stream stream(random_bits(key, static_cast<std::uint64_t>(r)));
     float* row = table.row(RowId{static_cast<std::uint32_t>(r)});
     for (std::int64_t d = 0; d < table.dim; ++d) row[d] = (2 * unit_float(stream.next()) - 1) * range;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "hogvec/error.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec {
 namespace {
@@ -56,7 +57,7 @@ void check_counts(std::span<const std::int64_t> counts) {
 
 // Both queues, the leaves from the last one back and the inner nodes from the first one on, rise in weight: the two
 // lightest nodes are at their fronts.
-Links link_nodes(std::span<const std::int64_t> counts, std::span<const std::uint32_t> order) {
+Links link_nodes(std::span<const std::int64_t> counts, std::span<const std::uint32_t> order, Pulse* pulse) {
   const std::size_t n = counts.size();
   Links links{std::vector<std::uint32_t>(2 * n - 2), std::vector<std::uint8_t>(2 * n - 2)};
   std::vector<Weight> inner_weight(n - 1);
@@ -66,7 +67,7 @@ Links link_nodes(std::span<const std::int64_t> counts, std::span<const std::uint
   };
   std::size_t leaves_left = n;
   std::size_t next_inner = 0;
-  for (std::size_t made = 0; made < n - 1; ++made) {
+  const auto make = [&](std::size_t made) {
     const auto take_lightest = [&](std::uint8_t turn) {
       // A leaf goes first only when strictly lighter, as in word2vec: equal weights take the inner node.
       const bool leaf =
@@ -79,26 +80,39 @@ Links link_nodes(std::span<const std::int64_t> counts, std::span<const std::uint
     const Weight lightest = take_lightest(0);
     const Weight second = take_lightest(1);
     inner_weight[made] = merge(lightest, second);
-  }
+  };
+  for_each(n - 1, pulse, make);
   return links;
 }
 
 // (2n - 1,): edges between each node and the root; a parent always has the higher number.
-std::vector<std::uint32_t> node_depths(const Links& links) {
-  std::vector<std::uint32_t> depth(links.parent.size() + 1);
-  for (std::size_t node = links.parent.size(); node-- > 0;) depth[node] = depth[links.parent[node]] + 1;
+std::vector<std::uint32_t> node_depths(const Links& links, Pulse* pulse) {
+  const std::size_t n = links.parent.size();
+  std::vector<std::uint32_t> depth(n + 1);
+  for_each(n, pulse, [&](std::size_t i) { depth[n - 1 - i] = depth[links.parent[n - 1 - i]] + 1; });
   return depth;
 }
 
 // A child that no path has named yet; words are below 2^31 - 1, so that none has this number.
 constexpr std::int32_t kNoChild = std::numeric_limits<std::int32_t>::min();
 
+// Resizes a vector that may be so large that its memory takes seconds to come.
+template <class T>
+void resize(std::vector<T>& values, std::size_t size, Pulse* pulse) {
+  constexpr std::size_t kBetweenBeats = std::size_t{1} << 20;
+  values.reserve(size);
+  while (values.size() < size) {
+    if (pulse != nullptr) pulse->beat();
+    values.resize(std::min(size, values.size() + kBetweenBeats));
+  }
+}
+
 std::string inner_node(std::int64_t node) { return "inner node " + std::to_string(node); }
 std::string on_path_of(std::size_t word) { return " on the path of id " + std::to_string(word); }
 
 // Checks what must hold of each number alone.
 void check_path_arrays(std::span<const std::int64_t> offsets, std::span<const std::int32_t> points,
-                       std::span<const std::uint8_t> codes) {
+                       std::span<const std::uint8_t> codes, Pulse* pulse) {
   if (offsets.size() < 3) {
     throw ValueError("offsets must have at least 3 entries, the ends of 2 paths, got " +
                      std::to_string(offsets.size()));
@@ -120,7 +134,7 @@ void check_path_arrays(std::span<const std::int64_t> offsets, std::span<const st
     throw ValueError("offsets must end at the length of points, " + length + ", got " + std::to_string(offsets[n]));
   if (codes.size() != points.size())
     throw ValueError("codes must have the length of points, " + length + ", got " + std::to_string(codes.size()));
-  for (std::size_t word = 0; word < n; ++word) {
+  for_each(n, pulse, [&](std::size_t word) {
     for (auto e = static_cast<std::size_t>(offsets[word]); e < static_cast<std::size_t>(offsets[word + 1]); ++e) {
       if (points[e] < 0)
         throw ValueError("points must not be negative, got " + std::to_string(points[e]) + on_path_of(word));
@@ -130,7 +144,7 @@ void check_path_arrays(std::span<const std::int64_t> offsets, std::span<const st
       }
       if (codes[e] > 1) throw ValueError("codes must be 0 or 1, got " + std::to_string(codes[e]) + on_path_of(word));
     }
-  }
+  });
 }
 
 // Gathers children and parents from the turns of paths, and finds where two paths disagree.
@@ -201,38 +215,42 @@ std::int32_t balanced_node(std::size_t begin, std::size_t end) {
 
 }   // namespace
 
-Tree build_huffman_tree(std::span<const std::int64_t> counts) {
+Tree build_huffman_tree(std::span<const std::int64_t> counts, Pulse* pulse) {
   check_counts(counts);
   const std::size_t n = counts.size();
   std::vector<std::uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return counts[a] > counts[b]; });
+  std::uint32_t comparisons = 0;
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    if (pulse != nullptr && ++comparisons % 65536 == 0) pulse->beat();   // numbers: nothing is lost if it throws
+    return counts[a] > counts[b];
+  });
 
-  const Links links = link_nodes(counts, order);
-  const std::vector<std::uint32_t> depth = node_depths(links);
+  const Links links = link_nodes(counts, order, pulse);
+  const std::vector<std::uint32_t> depth = node_depths(links, pulse);
   Tree tree;
   tree.children.resize(2 * (n - 1));
-  for (std::size_t node = 0; node < 2 * n - 2; ++node) {
+  for_each(2 * n - 2, pulse, [&](std::size_t node) {
     const std::size_t place = 2 * (links.parent[node] - n) + links.turn[node];
     tree.children[place] = node < n ? ~static_cast<std::int32_t>(order[node]) : static_cast<std::int32_t>(node - n);
-  }
+  });
   tree.offsets.resize(n + 1);
   for (std::size_t leaf = 0; leaf < n; ++leaf) tree.offsets[order[leaf] + 1] = depth[leaf];
   std::partial_sum(tree.offsets.begin(), tree.offsets.end(), tree.offsets.begin());
-  tree.points.resize(static_cast<std::size_t>(tree.offsets[n]));
-  tree.codes.resize(tree.points.size());
-  for (std::size_t leaf = 0; leaf < n; ++leaf) {
+  resize(tree.points, static_cast<std::size_t>(tree.offsets[n]), pulse);
+  resize(tree.codes, tree.points.size(), pulse);
+  for_each(n, pulse, [&](std::size_t leaf) {
     auto entry = static_cast<std::size_t>(tree.offsets[order[leaf] + 1]);
     for (std::size_t node = leaf; node != 2 * n - 2; node = links.parent[node]) {
       --entry;
       tree.points[entry] = RowId{static_cast<std::uint32_t>(links.parent[node] - n)};
       tree.codes[entry] = links.turn[node];
     }
-  }
+  });
   return tree;
 }
 
-Tree build_balanced_tree(std::int64_t num_leaves) {
+Tree build_balanced_tree(std::int64_t num_leaves, Pulse* pulse) {
   if (num_leaves < 2) throw ValueError("num_leaves must be at least 2, got " + std::to_string(num_leaves));
   if (num_leaves > kMostLeaves) {
     throw ValueError("num_leaves must be at most " + std::to_string(kMostLeaves) + ", got " +
@@ -246,7 +264,7 @@ Tree build_balanced_tree(std::int64_t num_leaves) {
   tree.codes.reserve(n * depth);
   tree.children.resize(2 * (n - 1));
   tree.offsets.push_back(0);
-  for (std::size_t word = 0; word < n; ++word) {
+  for_each(n, pulse, [&](std::size_t word) {
     std::size_t begin = 0;
     std::size_t end = n;
     while (end - begin > 1) {
@@ -258,17 +276,17 @@ Tree build_balanced_tree(std::int64_t num_leaves) {
       tree.children[2 * std::size_t{node} + second_half] = balanced_node(begin, end);
     }
     tree.offsets.push_back(static_cast<std::int64_t>(tree.points.size()));
-  }
+  });
   return tree;
 }
 
 Tree tree_of_paths(std::span<const std::int64_t> offsets, std::span<const std::int32_t> points,
-                   std::span<const std::uint8_t> codes) {
-  check_path_arrays(offsets, points, codes);
+                   std::span<const std::uint8_t> codes, Pulse* pulse) {
+  check_path_arrays(offsets, points, codes, pulse);
   const std::size_t n = offsets.size() - 1;
   const auto n_inner = static_cast<std::size_t>(*std::max_element(points.begin(), points.end())) + 1;
   PathLinks links(n_inner, points[0]);
-  for (std::size_t word = 0; word < n; ++word) {
+  for_each(n, pulse, [&](std::size_t word) {
     const auto begin = static_cast<std::size_t>(offsets[word]);
     const auto last = static_cast<std::size_t>(offsets[word + 1]) - 1;
     if (points[begin] != points[0]) {
@@ -277,13 +295,16 @@ Tree tree_of_paths(std::span<const std::int64_t> offsets, std::span<const std::i
     }
     for (std::size_t e = begin; e < last; ++e) links.add(points[e], codes[e], points[e + 1]);
     links.add(points[last], codes[last], ~static_cast<std::int32_t>(word));
-  }
+  });
   Tree tree;
   tree.children = std::move(links).finish();
   tree.offsets.assign(offsets.begin(), offsets.end());
-  tree.codes.assign(codes.begin(), codes.end());
   tree.points.reserve(points.size());
-  for (const std::int32_t node : points) tree.points.push_back(RowId{static_cast<std::uint32_t>(node)});
+  tree.codes.reserve(points.size());
+  for_each(points.size(), pulse, [&](std::size_t e) {
+    tree.points.push_back(RowId{static_cast<std::uint32_t>(points[e])});
+    tree.codes.push_back(codes[e]);
+  });
   return tree;
 }
 

@@ -93,18 +93,25 @@ void run_small(const std::function<void(int, const StopFlag&)>& work) {
   work(0, never);
 }
 
-WorkerRounds::WorkerRounds(int count, KeepGoing keep_going)
-    : count_(count), keep_going_(std::move(keep_going)), last_asked_(std::chrono::steady_clock::now()) {}
+Pulse::Pulse(KeepGoing keep_going, std::chrono::milliseconds period)
+    : keep_going_(std::move(keep_going)), period_(period), last_asked_(std::chrono::steady_clock::now()) {}
 
-bool WorkerRounds::ask() {
-  last_asked_ = std::chrono::steady_clock::now();
-  return keep_going_();
+void Pulse::beat() {
+  if (std::chrono::steady_clock::now() - last_asked_ < period_) return;
+  reset();
+  if (!keep_going_()) throw stopped_early();
 }
 
+WorkerRounds::WorkerRounds(int count, KeepGoing keep_going)
+    : count_(count), keep_going_(std::move(keep_going)), pulse_(keep_going_) {}
+
 void WorkerRounds::run(const std::function<void(int, const StopFlag&)>& work) {
-  const auto ask_now = [this] { return ask(); };
+  const auto ask_now = [this] {
+    pulse_.reset();
+    return keep_going_();
+  };
   run_workers_to_the_end(count_, ask_now, work);
-  if (std::chrono::steady_clock::now() - last_asked_ >= kAskEvery && !ask()) throw stopped_early();
+  pulse_.beat();
 }
 
 Part part_of(std::int64_t n, int worker, int count, std::int64_t unit) {

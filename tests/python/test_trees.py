@@ -6,6 +6,9 @@ import copy
 import doctest
 import heapq
 import pickle
+import signal
+import threading
+import time
 from fractions import Fraction
 from itertools import pairwise
 
@@ -354,3 +357,12 @@ def test_ids_and_counts_of_the_methods_are_checked() -> None:
         tree.mean_depth([1, 2])
     with pytest.raises(ValueError, match=r"^counts must have a positive entry, got only zeros$"):
         tree.mean_depth([0] * 6)
+
+
+def test_a_huge_tree_stops_for_an_interrupt() -> None:
+    timer = threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT))
+    began = time.perf_counter()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        BalancedTree(20_000_000)  # of several seconds
+    assert time.perf_counter() - began < 3  # 0.3 where nothing else runs

@@ -18,6 +18,8 @@
 
 namespace hogvec {
 
+class Pulse;
+
 struct EncoderOptions {
   int threads = 1;
   bool keep_tokens = true;           // false: count only
@@ -61,7 +63,7 @@ class Encoder {
   // With a vocabulary given: what has been encoded since the last call.
   EncodedTokens take();
   // Everything. Sequences that keep no word are left out. Call it once; it ends the file.
-  EncodedCorpus finish(const WordLimits& limits, std::span<const std::string> keep);
+  EncodedCorpus finish(const WordLimits& limits, std::span<const std::string> keep, Pulse* pulse = nullptr);
 
   std::int64_t raw_words() const;
 
@@ -93,7 +95,7 @@ class Encoder {
   std::vector<std::vector<std::int32_t>> merge_tables();
   void end_sequence();
   EncodedTokens sweep(std::size_t n_tokens, std::span<const std::vector<std::int32_t>> new_ids,
-                      std::vector<std::int64_t> ends);
+                      std::vector<std::int64_t> ends, Pulse* pulse);
 
   EncoderOptions options_;
   const Vocabulary* vocabulary_;
@@ -110,7 +112,7 @@ class Encoder {
 // How often each id occurs: (num_ids,), or (largest id + 1,) if num_ids is negative. Throws IndexError on an id that is
 // negative or not below num_ids (or, without it, below 2^31 - 1).
 template <class Id>
-std::vector<std::int64_t> count_ids(std::span<const Id> ids, std::int64_t num_ids);
+std::vector<std::int64_t> count_ids(std::span<const Id> ids, std::int64_t num_ids, Pulse* pulse = nullptr);
 
 // Throws ValueError unless offsets ascend (not strictly) from 0 to n_tokens.
 void check_offsets(std::span<const std::int64_t> offsets, std::int64_t n_tokens);

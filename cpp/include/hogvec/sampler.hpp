@@ -14,11 +14,13 @@
 
 namespace hogvec {
 
+class Pulse;
+
 // The probability of drawing an id is its share of the weights to within 2^-32; an id of weight zero is never drawn.
 class AliasTable {
  public:
   // weights: (n,), finite, not negative, at least one positive; n below 2^31. Throws ValueError.
-  explicit AliasTable(std::span<const double> weights);
+  explicit AliasTable(std::span<const double> weights, Pulse* pulse = nullptr);
 
   WordId draw(Stream& stream) const { return decide(stream.next()); }
 
@@ -94,7 +96,7 @@ class LogUniformIds {
 // counts[i]^power, scaled so that the largest weight is 1, for any finite power: 0 draws uniformly from what occurs,
 // negative powers favour the rare. A count of zero has weight zero. Throws ValueError.
 // Mikolov et al. 2013 (arXiv 1310.4546) use 0.75; Caselles-Dupré et al. 2018 (arXiv 1804.04212) negative powers.
-std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power);
+std::vector<double> unigram_weights(std::span<const std::int64_t> counts, double power, Pulse* pulse = nullptr);
 
 // (n,): how many of the table_size slots of word2vec's table of noise words each id gets, in the order of the ids. The
 // program's rule: a slot goes to id i, and the next slot to i + 1 once slot / table_size exceeds the share of the ids

@@ -9,6 +9,8 @@
 
 namespace hogvec {
 
+class Pulse;
+
 inline constexpr std::int64_t kRowAlignment = 16;   // floats
 
 constexpr std::int64_t padded_stride(std::int64_t dim) {
@@ -51,7 +53,7 @@ class Table {
 };
 
 // Uniform on (-range, range); each element a function of (seed, row, column) alone.
-void initialize_uniform(TableView table, std::uint64_t seed, float range);
+void initialize_uniform(TableView table, std::uint64_t seed, float range, Pulse* pulse = nullptr);
 
 // The means of bags of rows: out is (n_bags, dim), bag b is rows[offsets[b], offsets[b + 1]). An empty bag gives zeros.
 void mean_of_rows(const FloatRows& table, std::span<const std::int64_t> offsets, std::span<const RowId> rows,

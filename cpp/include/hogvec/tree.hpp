@@ -9,6 +9,8 @@
 
 namespace hogvec {
 
+class Pulse;
+
 // A full binary tree of at least two leaves, as the functions below make it: n words and n - 1 inner nodes, each with
 // two children and, but for the root, one parent. Every path starts at the root.
 struct Tree {
@@ -28,15 +30,15 @@ struct Tree {
 // counts: (n,), none negative, their sum below 2^63, n at least 2 and below 2^31, any order (sorted inside, stably:
 // count falling, then index). Counts of zero get codes too: those words form a balanced subtree of their own, where
 // word2vec's rule for ties would chain them into paths as long as their number. Throws ValueError.
-Tree build_huffman_tree(std::span<const std::int64_t> counts);
+Tree build_huffman_tree(std::span<const std::int64_t> counts, Pulse* pulse = nullptr);
 
 // Words in order from left to right, every range of them halved, the first half the larger of unequal ones: paths are
 // floor(log2 n) or ceil(log2 n) long. Inner node i parts the words up to i from those after it; turn 0 is to the first.
 // Throws ValueError.
-Tree build_balanced_tree(std::int64_t num_leaves);
+Tree build_balanced_tree(std::int64_t num_leaves, Pulse* pulse = nullptr);
 
 // The tree that its paths describe. Throws ValueError with what is wrong if they describe none.
 Tree tree_of_paths(std::span<const std::int64_t> offsets, std::span<const std::int32_t> points,
-                   std::span<const std::uint8_t> codes);
+                   std::span<const std::uint8_t> codes, Pulse* pulse = nullptr);
 
 }   // namespace hogvec

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -31,6 +32,35 @@ inline constexpr double kSmallWork = 2e6;
 // Calls work(0, stop) on the calling thread.
 void run_small(const std::function<void(int, const StopFlag&)>& work);
 
+// Long work on the calling thread whose results are worthless before its end. Functions take a pointer to one; nullptr:
+// nobody is asked.
+class Pulse {
+ public:
+  explicit Pulse(KeepGoing keep_going, std::chrono::milliseconds period = kAskEvery);
+
+  // Asks whether to go on if a period has passed; throws StateError if not. It reads a clock: call it every few
+  // thousand steps of a loop.
+  void beat();
+  // Is not due before the next period.
+  void reset() { last_asked_ = std::chrono::steady_clock::now(); }
+
+ private:
+  KeepGoing keep_going_;
+  std::chrono::milliseconds period_;
+  std::chrono::steady_clock::time_point last_asked_;
+};
+
+// Calls f(i) for every i of [0, n), one after the other, with a beat now and then.
+template <class F>
+void for_each(std::size_t n, Pulse* pulse, const F& f) {
+  constexpr std::size_t kBetweenBeats = std::size_t{1} << 16;
+  for (std::size_t begin = 0; begin < n; begin += kBetweenBeats) {
+    if (pulse != nullptr) pulse->beat();
+    const std::size_t end = n - begin < kBetweenBeats ? n : begin + kBetweenBeats;
+    for (std::size_t i = begin; i < end; ++i) f(i);
+  }
+}
+
 // Rounds of workers in one call whose results are worthless before its end. A round may be shorter than the period of
 // run_workers, which then never asks whether to go on: between rounds it is asked, too, once a period.
 class WorkerRounds {
@@ -41,11 +71,9 @@ class WorkerRounds {
   void run(const std::function<void(int, const StopFlag&)>& work);
 
  private:
-  bool ask();
-
   int count_;
   KeepGoing keep_going_;
-  std::chrono::steady_clock::time_point last_asked_;
+  Pulse pulse_;
 };
 
 // The part of [0, n) that a worker of `count` takes, in multiples of `unit` but for the last.
