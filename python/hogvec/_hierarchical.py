@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,11 +149,7 @@ class ClassModel(TreeModel):
         among = _core.LayerCandidates(softmax=True, targets=class_of)
         first = layer_gradients(classes, hidden, among, example_weights, threads)
 
-        offsets, entries = entries_of(self.tree.class_offsets, class_of)
-        members = self.tree.members[entries]
-        labels = members == np.repeat(targets, np.diff(offsets))
-        within = own_candidates(softmax=True, offsets=offsets, rows=members, labels=labels)
-        second = layer_gradients(outputs, hidden, within, example_weights, threads)
+        second = self._gradients_within(outputs, hidden, targets, class_of, example_weights, threads)
         bias_gradient = None
         if first.bias_gradient is not None and second.bias_gradient is not None:
             bias_gradient = np.concatenate([first.bias_gradient, second.bias_gradient])
@@ -164,17 +161,56 @@ class ClassModel(TreeModel):
             bias_gradient=bias_gradient,
         )
 
+    def _gradients_within(
+        self,
+        outputs: _core.LayerModel,
+        hidden: Floats,
+        targets: Ids,
+        class_of: Ids,
+        example_weights: Floats | None,
+        threads: int,
+    ) -> Gradients:
+        """Return the gradients of the softmax over the outputs of the targets' classes."""
+
+        def part(chosen: slice | Ids) -> Gradients:
+            offsets, entries = entries_of(self.tree.class_offsets, class_of[chosen])
+            members = self.tree.members[entries]
+            labels = members == np.repeat(targets[chosen], np.diff(offsets))
+            within = own_candidates(softmax=True, offsets=offsets, rows=members, labels=labels)
+            weights = None if example_weights is None else example_weights[chosen]
+            return layer_gradients(outputs, hidden[chosen], within, weights, threads)
+
+        sizes = np.diff(self.tree.class_offsets)[class_of]
+        if sizes.sum() <= MOST_MEMBERS:
+            return part(slice(None))
+        order = np.argsort(class_of, kind="stable")  # so that few classes have targets in two blocks
+        blocks = [order[begin:end] for begin, end in blocks_of(sizes[order])]
+        parts = [(block, part(block)) for block in blocks]
+        rows = np.unique(np.concatenate([found.rows for _, found in parts]))
+        has_bias = parts[0][1].bias_gradient is not None
+        result = Gradients(
+            loss=np.empty(len(targets)),
+            hidden_gradient=np.empty((len(targets), hidden.shape[1]), np.float32),
+            rows=rows,
+            row_gradient=np.zeros((len(rows), hidden.shape[1]), np.float32),
+            bias_gradient=np.zeros(len(rows), np.float32) if has_bias else None,
+        )
+        for block, found in parts:
+            result.loss[block], result.hidden_gradient[block] = found.loss, found.hidden_gradient
+            places = np.searchsorted(rows, found.rows)
+            result.row_gradient[places] += found.row_gradient
+            if result.bias_gradient is not None and found.bias_gradient is not None:
+                result.bias_gradient[places] += found.bias_gradient
+        return result
+
     def log_likelihood(
         self, hidden: Floats, targets: Ids, weights: Floats, bias: Floats | None, threads: int
     ) -> Doubles:
         classes, _ = self.layers(weights, bias)
         _core.check_hidden(classes, hidden)
         sizes = np.diff(self.tree.class_offsets)[self.tree.class_of[targets]]
-        # So many examples at once that their candidates, and the gradients of these that nobody asked for, stay few.
-        block = np.cumsum(sizes) // MOST_MEMBERS
-        edges = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(targets)]
         values = np.empty(len(targets))
-        for begin, end in itertools.pairwise(edges):
+        for begin, end in blocks_of(sizes):  # there are gradients, too, that nobody asked for
             part = slice(begin, end)
             values[part] = -self.gradients(hidden[part], targets[part], weights, bias, None, threads).loss
         return values
@@ -197,6 +233,12 @@ class ClassModel(TreeModel):
             best_ids = np.take_along_axis(ids, order, axis=1)
             best_values = np.take_along_axis(values, order, axis=1)
         return TopK(ids=best_ids, log_probabilities=best_values)
+
+
+def blocks_of(sizes: Ids) -> Iterator[tuple[int, int]]:
+    """Return the begins and ends of blocks of examples with so many candidates each, few in a block."""
+    block = np.cumsum(sizes) // MOST_MEMBERS
+    return itertools.pairwise([0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(sizes)])
 
 
 def entries_of(offsets: Ids, ids: Ids) -> tuple[Ids, Ids]:

@@ -163,3 +163,24 @@ def test_examples_in_blocks_have_the_likelihood_of_single_ones(monkeypatch: pyte
         monkeypatch.setattr("hogvec._hierarchical.MOST_MEMBERS", most)
         np.testing.assert_allclose(loss.log_likelihood(hidden, targets, weights), expected, rtol=1e-6)
     assert loss.log_likelihood(hidden[:0], [], weights).shape == (0,)
+
+
+def test_gradients_in_blocks_are_those_of_all_examples_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = ClassTree(np.arange(30, 0, -1))
+    loss = HierarchicalSoftmax(tree=tree)
+    random = np.random.default_rng(1)
+    hidden = random.normal(size=(50, 4)).astype(np.float32)
+    weights = random.normal(size=(tree.num_classes + 30, 4)).astype(np.float32)
+    bias = random.normal(size=len(weights)).astype(np.float32)
+    targets = random.integers(20, size=50)  # so that some outputs have no gradient
+    example_weights = random.random(50).astype(np.float32)
+    for each, offsets in ((None, None), (example_weights, bias)):
+        expected = loss.gradients(hidden, targets, weights, offsets, example_weights=each)
+        for most in (1, 20, 100):
+            with monkeypatch.context() as patch:
+                patch.setattr("hogvec._hierarchical.MOST_MEMBERS", most)
+                found = loss.gradients(hidden, targets, weights, offsets, example_weights=each)
+            np.testing.assert_array_equal(found.rows, expected.rows)
+            for name in ("loss", "hidden_gradient", "row_gradient", "bias_gradient"):
+                if getattr(expected, name) is not None:
+                    np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-5, atol=1e-6)
