@@ -306,7 +306,8 @@ def test_similarities_are_cosines(vectors: KeyedVectors) -> None:
     np.testing.assert_allclose(vectors.distances(np.array([0, 1]), ["b", "c"]), [1 - half, 0], atol=1e-6)
     np.testing.assert_allclose(KeyedVectors.cosine_similarities([1, 0], [[2, 2], [0, 1]]), [half, 0], atol=1e-9)
     assert vectors.n_similarity(["a", "c"], ["b"]) == pytest.approx(5 / 26**0.5)
-    assert vectors.closer_than("a", "c") == ["b"]
+    assert vectors.closer_than("a", "c") == vectors.words_closer_than("a", "c") == ["b"]
+    np.testing.assert_array_equal(vectors.word_vec("a", norm=True), vectors.get_vector("a", norm=True))
     assert vectors.rank("a", "c") == 2
     assert vectors.most_similar_to_given("a", ["d", "b", "c"]) == "b"
     assert vectors.doesnt_match(["a", "b", "d"]) == "d"

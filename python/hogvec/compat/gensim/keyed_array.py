@@ -223,6 +223,10 @@ class KeyedArray:
             return self.get_vector(key_or_keys)
         return np.stack([self.get_vector(key) for key in key_or_keys])
 
+    def word_vec(self, *args: Any, **keywords: Any) -> NDArray[Any]:
+        """Return `get_vector`."""
+        return self.get_vector(*args, **keywords)
+
     def get_vector(self, key: Key, norm: bool = False) -> NDArray[Any]:
         """Return the vector of a key, shape (vector_size,), read-only; with length 1 if `norm`."""
         vector: NDArray[Any] = self.vectors[self.get_index(key)]

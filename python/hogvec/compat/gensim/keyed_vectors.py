@@ -181,6 +181,10 @@ class KeyedVectors(KeyedArray):
         nearer = np.flatnonzero(distances < distances[self.get_index(key2)]).tolist()
         return [self.index_to_key[i] for i in nearer if i != self.get_index(key1)]
 
+    def words_closer_than(self, word1: Key, word2: Key) -> list[Any]:
+        """Return `closer_than`."""
+        return self.closer_than(word1, word2)
+
     def rank(self, key1: Key, key2: Key) -> int:
         """Return the place of `key2` among the neighbours of `key1`, from 1."""
         return len(self.closer_than(key1, key2)) + 1
