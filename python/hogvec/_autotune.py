@@ -169,7 +169,7 @@ def _score(classifier: TextClassifier, valid: Given, k: int, metric: str, label:
 def largest_cutoff(model: FastTextModel, most_bytes: int, *, dsub: int, qout: bool) -> int:
     """Return how many rows a ``.ftz`` file of at most so many bytes has room for, with quantized norms.
 
-    Raises RuntimeError if they are fewer than quantizing needs. The sizes are those of `hogvec.fasttext_format`.
+    Raises RuntimeError if they are too few to gain from quantizing. The sizes are those of `hogvec.fasttext_format`.
     """
     dim = model.arguments.dim
 
@@ -187,7 +187,8 @@ def largest_cutoff(model: FastTextModel, most_bytes: int, *, dsub: int, qout: bo
     sizes = np.full(len(rows), 8)  # a kept bucket and its place
     sizes[rows < model.num_words] = entries[rows[rows < model.num_words]]
     cutoff = int(np.searchsorted(fixed + np.cumsum(sizes + table(1, dsub) - table(0, dsub)), most_bytes, side="right"))
-    if cutoff < NUM_CENTROIDS:
-        needed = fixed + int((sizes + table(1, dsub) - table(0, dsub))[:NUM_CENTROIDS].sum())
+    least = min(NUM_CENTROIDS, len(rows))  # fewer save nothing
+    if cutoff < least:
+        needed = fixed + int((sizes + table(1, dsub) - table(0, dsub))[:least].sum())
         raise RuntimeError(f"max_model_bytes must be at least {needed} for this trial, got {most_bytes}")
     return cutoff

@@ -308,8 +308,7 @@ def quantize_fasttext(
     Raises
     ------
     ValueError
-        The model is quantized, `dsub` is not of 1 to dim, or a table has fewer than 256 rows or a row that is not
-        finite.
+        The model is quantized, `dsub` is not of 1 to dim, or a table has no row or one that is not finite.
 
     Examples
     --------

@@ -155,12 +155,12 @@ def quantize(matrix: Floats, *, dsub: int = 2, qnorm: bool = False, seed: int = 
 
     K-means with 25 iterations over at most 65,536 rows finds the centroids of each part. A cluster that loses all of
     its points takes over half of another, which is drawn in proportion to its size. On one machine, equal
-    seeds give equal codes.
+    seeds give equal codes. Up to 256 rows are their own centroids, so that nothing is lost, and nothing saved.
 
     Parameters
     ----------
     matrix : ndarray of float32, shape (n, dim)
-        At least 256 rows, all values finite; rows may lie apart.
+        At least 1 row, all values finite; rows may lie apart.
     dsub : int, default 2
         Values that share a byte, 1 to dim. More make a smaller and worse copy.
     qnorm : bool, default False
@@ -177,7 +177,7 @@ def quantize(matrix: Floats, *, dsub: int = 2, qnorm: bool = False, seed: int = 
     TypeError
         `matrix` is no float32 array.
     ValueError
-        `matrix` has fewer than 256 rows, or one that is not finite or 1e18 long, or `dsub` is not of 1 to dim.
+        `matrix` has no row, or one that is not finite or 1e18 long, or `dsub` is not of 1 to dim.
 
     References
     ----------
@@ -194,8 +194,8 @@ def quantize(matrix: Floats, *, dsub: int = 2, qnorm: bool = False, seed: int = 
     """
     _check_array("matrix", matrix, np.float32, 2)
     n, dim = matrix.shape
-    if n < NUM_CENTROIDS:
-        raise ValueError(f"matrix must have at least {NUM_CENTROIDS} rows to be quantized, got {n}")
+    if n < 1:
+        raise ValueError("matrix must have at least 1 row to be quantized, got 0")
     if dim < 1:
         raise ValueError("matrix must have at least 1 column, got 0")
     dsub = check_int("dsub", dsub, minimum=1, maximum=dim)
@@ -242,6 +242,10 @@ def _norms(matrix: Floats) -> NDArray[np.float64]:
 def _learn(values: Floats, rng: np.random.Generator) -> tuple[Floats, Codes]:
     """Centroids (256, d) of values (n, d), and the nearest one of each (n,)."""
     n = len(values)
+    if n <= NUM_CENTROIDS:
+        exact = np.zeros((NUM_CENTROIDS, values.shape[1]), np.float32)
+        exact[:n] = values
+        return exact, np.arange(n, dtype=np.uint8)
     points = values if n <= _MOST_POINTS else values[rng.choice(n, _MOST_POINTS, replace=False)]
     centroids = points[rng.choice(len(points), NUM_CENTROIDS, replace=False)]
     last = None

@@ -361,8 +361,8 @@ class SubwordVectors(KeyedVectors):
         OSError
             The file cannot be written.
         TypeError, ValueError
-            An argument is of the wrong kind or shape; there are fewer than 256 words to quantize; a row is not finite;
-            a word holds a NUL; the vectors are pruned and not to be quantized.
+            An argument is of the wrong kind or shape; a row is not finite; a word holds a NUL; the
+            vectors are pruned and not to be quantized.
 
         Examples
         --------

@@ -652,7 +652,7 @@ class TextClassifier:
         Raises
         ------
         ValueError
-            The classifier is quantized already, fewer than 256 rows stay, or a parameter is outside its range.
+            The classifier is quantized already, or a parameter is outside its range.
 
         References
         ----------

@@ -77,9 +77,12 @@ def test_a_matrix_of_few_distinct_parts_is_exact_up_to_the_nudge():
     assert relative_error(rows, small) < 0.01  # first centroids fall on equal points, and k-means has 25 iterations
 
 
-def test_256_rows_are_their_own_centroids():
-    matrix = matrix_of(256, 5)
-    np.testing.assert_array_equal(quantize(matrix, dsub=5).decode(), matrix)
+@pytest.mark.parametrize("rows", [1, 2, 255, 256])
+def test_up_to_256_rows_are_their_own_centroids(rows):
+    matrix = matrix_of(rows, 5)
+    for dsub in (2, 5):
+        np.testing.assert_array_equal(quantize(matrix, dsub=dsub).decode(), matrix)
+    np.testing.assert_allclose(quantize(matrix, qnorm=True).decode(), matrix, rtol=1e-6)
 
 
 def test_quantized_norms_help_where_lengths_differ():
@@ -126,7 +129,7 @@ def test_an_empty_cluster_takes_half_of_a_large_one():
 @pytest.mark.parametrize(
     ("matrix", "options", "error", "message"),
     [
-        (matrix_of(255, 2), {}, ValueError, "matrix must have at least 256 rows to be quantized, got 255"),
+        (matrix_of(0, 2), {}, ValueError, "matrix must have at least 1 row to be quantized, got 0"),
         (matrix_of(256, 0), {}, ValueError, "matrix must have at least 1 column, got 0"),
         (matrix_of(256), {}, ValueError, r"matrix must have 2 axes, got shape \(256,\)"),
         (matrix_of(256, 2).astype(np.float64), {}, TypeError, "matrix must be a float32 array, got float64"),
