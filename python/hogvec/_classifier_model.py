@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hogvec import _core
 from hogvec._loss import Loss
+from hogvec._texts import str_array
 from hogvec._validate import check_int
 from hogvec._vectors_file import words_of
 from hogvec.class_tree import ClassTree
@@ -33,7 +34,7 @@ FORMAT = {"format": "hogvec.TextClassifier", "version": "1"}
 _LOSSES = {
     kind.__name__: kind for kind in (NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax)
 }
-_KINDS = {"str": np.str_, "int": np.int64, "bool": np.bool_}
+_KINDS = {"int": np.int64, "bool": np.bool_}
 _BLOCK = 1 << 22  # scores at once
 
 
@@ -110,7 +111,8 @@ class ClassifierModel:
             tokens = [token[len(prefix) :] for token in tokens]
         if self.kind == "bool":
             return np.array([token == "True" for token in tokens])
-        return np.array(tokens).astype(_KINDS[self.kind])
+        names = str_array(tokens)
+        return names if self.kind == "str" else names.astype(_KINDS[self.kind])
 
     @cached_property
     def label_of_class(self) -> NDArray[np.intp]:
@@ -130,7 +132,8 @@ class ClassifierModel:
 
     def class_ids(self, values: NDArray[Any]) -> NDArray[np.int32]:
         """Indices in `classes` of labels, -1 for those that are none."""
-        if len(values) == 0 or values.dtype.kind != self.classes.dtype.kind:
+        of_str = [array.dtype.kind in "UO" for array in (values, self.classes)]
+        if len(values) == 0 or (values.dtype.kind != self.classes.dtype.kind and not all(of_str)):
             return np.full(len(values), -1, np.int32)
         places = np.minimum(np.searchsorted(self.classes, values), len(self.classes) - 1)
         return np.where(self.classes[places] == values, places, -1).astype(np.int32)

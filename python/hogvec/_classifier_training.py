@@ -29,6 +29,7 @@ from hogvec.vocabulary import Vocabulary
 
 __all__ = ["ClassifierEpoch", "Run", "TrainingTexts", "load_vectors", "prepare", "train"]
 
+_MOST = float(np.finfo(np.float32).max)
 _MAGIC = (793712314).to_bytes(4, "little")
 
 
@@ -148,7 +149,7 @@ def _label_vocabulary(column: LabelColumn, prefix: str, min_count: int) -> tuple
     order = np.lexsort([first, -counts])
     order = order[counts[order] >= min_count]
     tokens = [f"{prefix}{name}" for name in names[order].tolist()]
-    kind = {"U": "str", "i": "int", "b": "bool"}[column.values.dtype.kind]
+    kind = {"U": "str", "O": "str", "i": "int", "b": "bool"}[column.values.dtype.kind]
     return _core.Vocabulary.from_words(tokens, counts[order].astype(np.int64)), kind
 
 
@@ -175,7 +176,7 @@ def class_weights(class_weight: Any, model: ClassifierModel) -> NDArray[np.float
     for label, weight in class_weight.items():
         if label not in places:
             raise ValueError(f"class_weight must name labels of the texts, got {label!r:.80}")
-        weights[places[label]] = check_float("class_weight", weight, minimum=0.0)
+        weights[places[label]] = check_float("class_weight", weight, minimum=0.0, maximum=_MOST)
     return weights
 
 

@@ -50,7 +50,7 @@ class Predictions:
     def __getitem__(self, text: int) -> list[tuple[Any, float]]:
         """Return the labels of one text, each with its probability."""
         pairs = zip(self.ids[text].tolist(), self.probabilities[text].tolist(), strict=True)
-        return [(self.classes[i].item(), probability) for i, probability in pairs if i >= 0]
+        return [(self.classes[i : i + 1].tolist()[0], probability) for i, probability in pairs if i >= 0]
 
     def __iter__(self) -> Iterator[list[tuple[Any, float]]]:
         return (self[text] for text in range(len(self)))

@@ -101,7 +101,7 @@ class TextClassifier:
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
-        The labels, sorted.
+        The labels, sorted: str, int64 or bool; objects that are str where one label is far longer than the others.
     history_ : list of ClassifierEpoch
         Loss, learning rate, validation score and seconds of each epoch of the last `fit`.
     trials_ : Trials
@@ -216,7 +216,7 @@ class TextClassifier:
         arena, column = self._texts_and_labels(texts, labels)
         held_out = None
         if validation is not None:
-            held_out = self._texts_and_labels(*(validation if isinstance(validation, tuple) else (validation,)))
+            held_out = self._given("validation", validation)
         return self._fit(
             arena,
             column,
@@ -300,6 +300,14 @@ class TextClassifier:
         arena = texts_of(texts)
         return arena, None if labels is None else labels_of(labels, len(arena))
 
+    def _given(self, name: str, value: tuple[Any, Any] | TextsOrPath) -> tuple[_core.Texts, LabelColumn | None]:
+        """Texts and their labels, which an argument has as a pair or in a file."""
+        if not isinstance(value, tuple):
+            return self._texts_and_labels(value)
+        if len(value) != 2:
+            raise ValueError(f"{name} must be a pair of texts and labels or a path, got a tuple of {len(value)}")
+        return self._texts_and_labels(*value)
+
     def autotune(
         self,
         train: tuple[Any, Any] | TextsOrPath,
@@ -379,8 +387,8 @@ class TextClassifier:
         """
         return autotune(
             self,
-            self._texts_and_labels(*(train if isinstance(train, tuple) else (train,))),
-            self._texts_and_labels(*(valid if isinstance(valid, tuple) else (valid,))),
+            self._given("train", train),
+            self._given("valid", valid),
             metric=metric,
             k=k,
             fixed=fixed,
@@ -397,6 +405,8 @@ class TextClassifier:
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, sorted, (n_classes,)."""
+        if not self.__sklearn_is_fitted__():  # scikit-learn asks by hasattr
+            raise AttributeError("classes_ is there when the classifier is fitted or loaded, got one that is not")
         return self._fitted().classes
 
     def predict(self, texts: Any, k: int | None = None, threshold: float = 0.0) -> Any:
@@ -660,7 +670,7 @@ class TextClassifier:
         """
         texts = None
         if retrain is not None:
-            texts = self._texts_and_labels(*(retrain if isinstance(retrain, tuple) else (retrain,)))
+            texts = self._given("retrain", retrain)
         return self._quantized(cutoff, retrain=texts, qnorm=qnorm, qout=qout, dsub=dsub)
 
     def _quantized(
