@@ -14,7 +14,7 @@ from hogvec import diagnostics
 from hogvec._loss import Gradients, Loss, Step, TopK
 from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
-from hogvec.classification import Evaluation, Predictions
+from hogvec.classification import Evaluation, PrecisionRecall, Predictions
 from hogvec.corpus import Corpus
 from hogvec.graphs import Graph, Walks, walks
 from hogvec.info import info
@@ -76,6 +76,7 @@ __all__ = [
     "OneVsAll",
     "Optimizer",
     "OptimizerState",
+    "PrecisionRecall",
     "Predictions",
     "Progress",
     "RMSProp",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from hogvec import _core
+from hogvec._classifier_scoring import precision_recall
 from hogvec._search_space import Choice, Dimension, Float, Integer, PowerOfTwo
+from hogvec._system import number_of_threads
 from hogvec._texts import LabelColumn
 from hogvec._validate import check_int
 from hogvec.fasttext_model import FastTextModel, rows_by_norm
@@ -48,13 +52,8 @@ def autotune(
     k = check_int("k", k, minimum=1)
     if max_model_bytes is not None:
         check_int("max_model_bytes", max_model_bytes, minimum=1, maximum=2**63 - 1)
-    if isinstance(metric, str) and metric.startswith("f1:"):
-        label: str | None = metric[3:]
-    elif metric in ("f1", "accuracy"):
-        label = None
-    else:
-        raise ValueError(f"metric must be 'f1', 'accuracy' or 'f1:LABEL', got {metric!r:.80}")
-    if metric == "accuracy":
+    scored = _Metric.of(metric)
+    if scored.name == "accuracy":
         k = 1
     clock = Clock(seconds)
     space = _space(classifier, fixed, quantized=max_model_bytes is not None)
@@ -64,7 +63,7 @@ def autotune(
 
     def score(candidate: _Candidate) -> float:
         candidate.train(train, clock, max_model_bytes)
-        return _score(candidate.classifier, valid, k, metric, label)
+        return scored.score(candidate.classifier, valid, k)
 
     found = search(
         untrained,
@@ -154,16 +153,50 @@ def _by_name(parameters: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _score(classifier: TextClassifier, valid: Given, k: int, metric: str, label: str | None) -> float:
-    found = classifier._evaluated(*valid, k=k)
-    if not found.num_texts:
-        raise ValueError("valid must hold texts with labels, got none")
-    if label is not None:
-        for entry in found.per_label:
-            if str(entry.label) == label and entry.support:
-                return entry.f1
-        raise ValueError(f"metric must name a label of train and valid, got {metric!r:.80}")
-    return found.precision if metric == "accuracy" else found.f1
+@dataclass(frozen=True)
+class _Metric:
+    """What of the predictions for the validation set is to be large."""
+
+    given: str
+    name: str
+    least: float  # of the other one of precision and recall
+    label: str | None
+
+    @classmethod
+    def of(cls, metric: Any) -> _Metric:
+        """Return the metric of such a name; ValueError if there is none."""
+        name, _, rest = metric.partition(":") if isinstance(metric, str) else ("", "", "")
+        if metric in ("f1", "accuracy"):
+            return cls(metric, metric, 0.0, None)
+        if name == "f1":
+            return cls(metric, name, 0.0, rest)
+        if name in ("precision_at_recall", "recall_at_precision"):
+            least, _, label = rest.partition(":")
+            with contextlib.suppress(ValueError):
+                if 0.0 <= float(least) <= 1.0:
+                    return cls(metric, name, float(least), label or None)
+            raise ValueError(f"metric must have a number of 0 to 1 behind {name}:, got {metric!r:.80}")
+        raise ValueError(
+            "metric must be 'f1', 'accuracy', 'f1:LABEL', 'precision_at_recall:NUMBER' or "
+            f"'recall_at_precision:NUMBER', got {metric!r:.80}"
+        )
+
+    def score(self, classifier: TextClassifier, valid: Given, k: int) -> float:
+        found = classifier._evaluated(*valid, k=k)
+        if not found.num_texts:
+            raise ValueError("valid must hold texts with labels, got none")
+        own = None
+        if self.label is not None:
+            own = next((entry for entry in found.per_label if str(entry.label) == self.label and entry.support), None)
+            if own is None:
+                raise ValueError(f"metric must name a label of train and valid, got {self.given!r:.80}")
+        if self.name == "accuracy":
+            return found.precision
+        if self.name == "f1":
+            return found.f1 if own is None else own.f1
+        model, threads = classifier._fitted(), number_of_threads(classifier.threads)
+        curve = precision_recall(model, *valid, label=None if own is None else own.label, k=k, threads=threads)
+        return getattr(curve, self.name)(self.least)  # type: ignore[no-any-return]
 
 
 def largest_cutoff(model: FastTextModel, most_bytes: int, *, dsub: int, qout: bool) -> int:

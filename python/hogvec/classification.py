@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Evaluation", "LabelScore", "Predictions", "evaluate_predictions"]
+__all__ = ["Evaluation", "LabelScore", "PrecisionRecall", "Predictions", "evaluate_predictions", "follow_thresholds"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,8 +146,69 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PrecisionRecall:
+    """Precision and recall at every threshold, the highest first: what ``TextClassifier.precision_recall`` returns.
+
+    Thresholds below which no further label is found are left out. The first is infinite: nothing is predicted, which
+    counts as a precision of 1 and a recall of 0.
+
+    Attributes
+    ----------
+    thresholds, precision, recall : ndarray of float64, shape (n,)
+        Where labels are predicted whose probability is at least the threshold; recall is nan if no text has the label.
+
+    Examples
+    --------
+    >>> curve = PrecisionRecall(
+    ...     thresholds=np.array([np.inf, 0.9, 0.4]), precision=np.array([1, 1, 0.8]), recall=np.array([0, 0.5, 1]))
+    >>> curve.precision_at_recall(0.6), curve.recall_at_precision(0.9)
+    (0.8, 0.5)
+    """
+
+    thresholds: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+
+    def precision_at_recall(self, recall: float) -> float:
+        """Return the best precision at a recall of at least so much, 0 if there is none."""
+        return float(self.precision[self.recall >= recall].max(initial=0.0))
+
+    def recall_at_precision(self, precision: float) -> float:
+        """Return the best recall at a precision of at least so much, 0 if there is none."""
+        found = self.recall[(self.precision >= precision) & ~np.isnan(self.recall)]
+        return float(found.max(initial=0.0))
+
+    def __repr__(self) -> str:
+        return f"PrecisionRecall({len(self.thresholds)} thresholds)"
+
+
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
+
+
+def follow_thresholds(scores: NDArray[np.float64], right: NDArray[np.bool_], num_labels: int) -> PrecisionRecall:
+    """Return precision and recall at every threshold.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n,)
+        Of the labels that are predicted, each for a text.
+    right : ndarray of bool, shape (n,)
+        Whether the text has the label.
+    num_labels : int
+        How many labels the texts have, predicted or not.
+    """
+    order = np.argsort(-scores, kind="stable")
+    scores, hits = scores[order], np.cumsum(right[order])
+    ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)[: len(scores)])  # of equal scores, the last
+    ends = ends[: int(np.searchsorted(hits[ends], num_labels)) + 1]
+    recall = hits[ends] / num_labels if num_labels else np.full(len(ends), np.nan)
+    return PrecisionRecall(
+        thresholds=np.concatenate([[np.inf], scores[ends]]),
+        precision=np.concatenate([[1.0], hits[ends] / (ends + 1)]),
+        recall=np.concatenate([[0.0], recall]),
+    )
 
 
 def evaluate_predictions(

@@ -110,7 +110,12 @@ def _options(command: str, words: Sequence[str]) -> dict[str, Any]:
     add("-qout", action="store_true", help="quantize the rows of the labels, too")
     add("-retrain", action="store_true", help="train the rows again that -cutoff keeps")
     add("-autotune-validation", dest="autotuneValidationFile", metavar="FILE", help="choose what is best for this file")
-    add("-autotune-metric", dest="autotuneMetric", metavar="NAME", help="such as f1 or f1:LABEL")
+    add(
+        "-autotune-metric",
+        dest="autotuneMetric",
+        metavar="NAME",
+        help="f1, precisionAtRecall:30 or recallAtPrecision:30, and :LABEL for one label",
+    )
     add("-autotune-predictions", dest="autotunePredictions", type=int, metavar="N", help="labels of a text that count")
     add("-autotune-duration", dest="autotuneDuration", type=int, metavar="S", help="seconds (default: 300)")
     add("-autotune-modelsize", dest="autotuneModelSize", metavar="SIZE", help="of OUTPUT.ftz, such as 2M")

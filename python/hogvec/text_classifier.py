@@ -25,7 +25,7 @@ from hogvec._classifier_model import (
     to_fasttext,
     to_tensors,
 )
-from hogvec._classifier_scoring import class_ids, evaluate, predict
+from hogvec._classifier_scoring import class_ids, evaluate, precision_recall, predict
 from hogvec._classifier_training import (
     ClassifierEpoch,
     Run,
@@ -42,7 +42,7 @@ from hogvec._safetensors import parse_safetensors, read_safetensors, safetensors
 from hogvec._system import number_of_threads
 from hogvec._texts import LabelColumn, TextsOrPath, labels_of, texts_of, texts_of_file
 from hogvec._validate import check_float, check_int
-from hogvec.classification import Evaluation
+from hogvec.classification import Evaluation, PrecisionRecall
 from hogvec.fasttext_format import read_fasttext, write_fasttext
 from hogvec.fasttext_model import FastTextModel, prune_fasttext, quantize_fasttext
 from hogvec.keyed_vectors import KeyedVectors
@@ -338,9 +338,11 @@ class TextClassifier:
             quarter of it, or twice the time of the longest one that was finished if this is more.
         metric : str, default "f1"
             "f1", of the `k` most probable labels over all texts; "accuracy", the share of texts whose most probable
-            label is right; "f1:LABEL", the F1 of one label.
+            label is right; "precision_at_recall:0.3", the best precision at a recall of at least 0.3, and
+            "recall_at_precision:0.3". All but "accuracy" are of one label with its name behind: "f1:LABEL",
+            "precision_at_recall:0.3:LABEL".
         k : int, default 1
-            Labels that are predicted for a text by the two kinds of F1.
+            Labels that are predicted for a text, but for "accuracy".
         fixed : collection of str, default ()
             Parameters that stay as they are; with `pretrained` vectors `dim` is one.
         max_model_bytes : int, optional
@@ -496,6 +498,45 @@ class TextClassifier:
         return self._evaluated(
             *self._texts_and_labels(texts, labels), k=k, threshold=threshold, skip_unknown=skip_unknown
         )
+
+    def precision_recall(
+        self, texts: TextsOrPath, labels: Labels | None = None, *, label: Any = None, k: int | None = None
+    ) -> PrecisionRecall:
+        """Return precision and recall at every threshold, over all labels or of one.
+
+        Parameters
+        ----------
+        texts, labels
+            As in `fit`. Texts without a label are left out.
+        label : str, int or bool, optional
+            One of `classes_`. Default: all of them together.
+        k : int, optional
+            How many labels of a text are predicted at most, at least 1. Default: all, which takes the memory of
+            `predict_proba`.
+
+        Returns
+        -------
+        PrecisionRecall
+            With its `precision_at_recall` and `recall_at_precision`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is of the wrong kind or outside its range, or `label` is none of `classes_`.
+        RuntimeError
+            If the classifier is not fitted.
+
+        Examples
+        --------
+        >>> texts = ["the soup was cold", "a warm and lovely soup", "cold and slow", "lovely people"] * 25
+        >>> labels = ["bad", "good", "bad", "good"] * 25
+        >>> curve = TextClassifier(threads=1).fit(texts, labels).precision_recall(texts, labels, label="good")
+        >>> curve.precision_at_recall(0.9), curve.recall_at_precision(0.9)
+        (1.0, 1.0)
+        """
+        threads = number_of_threads(self.threads)
+        arena, column = self._texts_and_labels(texts, labels)
+        return precision_recall(self._fitted(), arena, column, label=label, k=k, threads=threads)
 
     def _evaluated(
         self,

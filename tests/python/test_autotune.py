@@ -93,6 +93,15 @@ def test_a_metric_is_what_evaluate_says(metric):
     assert found.trials_[0].score == expected > 0
 
 
+@pytest.mark.parametrize("name", ["precision_at_recall", "recall_at_precision"])
+@pytest.mark.parametrize("label", [None, "class2"])
+def test_a_metric_is_what_the_curve_says(name, label):
+    metric = f"{name}:0.2" + (f":{label}" if label else "")
+    found = start(learning_rate=1.0).autotune(TRAIN, VALID, metric=metric, k=2, trials=1, **CHEAP)
+    curve = found.precision_recall(*VALID, label=label, k=2)
+    assert found.trials_[0].score == getattr(curve, name)(0.2) > 0
+
+
 def test_labels_of_a_text_are_counted_up_to_k():
     found = start(learning_rate=1.0).autotune(TRAIN, VALID, k=2, trials=1, **CHEAP)
     assert found.trials_[0].score == found.evaluate(*VALID, k=2).f1 != found.evaluate(*VALID).f1
@@ -170,8 +179,11 @@ def test_a_search_goes_on_from_its_file_and_from_no_other(tuned, tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"metric": "f2"}, ValueError, "metric must be 'f1', 'accuracy' or 'f1:LABEL', got 'f2'"),
-        ({"metric": 1}, ValueError, "metric must be 'f1', 'accuracy' or 'f1:LABEL', got 1"),
+        ({"metric": "f2"}, ValueError, "'recall_at_precision:NUMBER', got 'f2'"),
+        ({"metric": 1}, ValueError, "metric must be 'f1', 'accuracy', 'f1:LABEL', 'precision"),
+        ({"metric": "precision_at_recall"}, ValueError, "metric must have a number of 0 to 1 behind precision_at_rec"),
+        ({"metric": "recall_at_precision:30:x"}, ValueError, "metric must have a number of 0 to 1 behind recall_at_pr"),
+        ({"metric": "recall_at_precision:nan"}, ValueError, "metric must have a number of 0 to 1"),
         ({"metric": "f1:class9"}, ValueError, "metric must name a label of train and valid, got 'f1:class9'"),
         ({"k": 0}, ValueError, "k must be at least 1, got 0"),
         ({"fixed": "dim"}, TypeError, "fixed must be a list of names, got 'dim'"),

@@ -19,6 +19,7 @@ import pytest
 from hogvec import SubwordVectors, TextClassifier
 from hogvec.compat.fasttext import util
 from hogvec.compat.fasttext._arguments import SUPERVISED, UNSUPERVISED, Arguments, bind
+from hogvec.compat.fasttext._training import _metric
 
 FOOD = ["bread", "butter", "cheese", "apple", "soup", "cake"]
 ROAD = ["car", "truck", "wheel", "engine", "driver", "bus"]
@@ -97,6 +98,19 @@ def test_the_size_of_a_model_has_units(size: Any, count: int | None) -> None:
     assert Arguments(input="x", autotuneModelSize=size).max_model_bytes == count
     with pytest.raises(ValueError, match="autotuneModelSize must be a number such as 2M, got '2T'"):
         _ = Arguments(input="x", autotuneModelSize="2T").max_model_bytes
+
+
+def test_metrics_of_autotune_are_those_of_the_classifier() -> None:
+    for given, here in {
+        "f1": "f1",
+        "f1:__label__a:b": "f1:a:b",
+        "precisionAtRecall:30": "precision_at_recall:0.3",
+        "recallAtPrecision:12.5:__label__a:b": "recall_at_precision:0.125:a:b",
+    }.items():
+        assert _metric(given, "__label__") == here
+    for wrong in ("precisionAtRecall", "recallAtPrecision:much"):
+        with pytest.raises(ValueError, match=f"autotuneMetric must be as .*, got '{wrong}'"):
+            _metric(wrong, "__label__")
 
 
 @pytest.mark.parametrize("options", [{}, {"autotuneModelSize": "20k"}, {"autotuneMetric": "f1:__label__food"}])

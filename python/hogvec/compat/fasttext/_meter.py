@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hogvec._system import number_of_threads
 from hogvec._texts import texts_of_file
+from hogvec.classification import PrecisionRecall, follow_thresholds
 from hogvec.text_classifier import TextClassifier
 
 __all__ = ["_Meter"]
@@ -61,30 +62,24 @@ class _Meter:
 
         The last pair is a precision of 1 at a recall of 0. Both are empty if nothing was predicted.
         """
-        chosen = self._chosen(label)
-        scores, true = self._scores[chosen], self._true[chosen]
-        golds = int(true.sum())
-        predicted = scores >= 0
-        order = np.argsort(-scores[predicted], kind="stable")
-        scores, hits = scores[predicted][order], np.cumsum(true[predicted][order])
-        if len(scores) == 0:
+        curve = self._curve(label)
+        if len(curve.thresholds) == 1:
             return np.empty(0), np.empty(0)
-        ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of equal scores, the last
-        ends = ends[: int(np.searchsorted(hits[ends], golds)) + 1]  # a lower threshold finds no more
-        precision = hits[ends] / (ends + 1)
-        recall = hits[ends] / golds if golds else np.full(len(ends), np.nan)
-        return np.append(precision, 1.0), np.append(recall, 0.0)
+        return np.roll(curve.precision, -1), np.roll(curve.recall, -1)
 
     def precision_at_recall(self, recall: float, label: str | None = None) -> float:
         """Return the best precision at a recall of at least so much, 0 if there is none."""
-        precisions, recalls = self.precision_recall_curve(label)
-        return float(precisions[recalls >= recall].max(initial=0.0))
+        return self._curve(label).precision_at_recall(recall)
 
     def recall_at_precision(self, precision: float, label: str | None = None) -> float:
         """Return the best recall at a precision of at least so much, 0 if there is none."""
-        precisions, recalls = self.precision_recall_curve(label)
-        found = recalls[(precisions >= precision) & ~np.isnan(recalls)]
-        return float(found.max(initial=0.0))
+        return self._curve(label).recall_at_precision(precision)
+
+    def _curve(self, label: str | None) -> PrecisionRecall:
+        chosen = self._chosen(label)
+        scores, true = self._scores[chosen], self._true[chosen]
+        predicted = scores >= 0
+        return follow_thresholds(scores[predicted], true[predicted], int(true.sum()))
 
     def _chosen(self, label: str | None) -> NDArray[np.bool_]:
         if label is None:

@@ -129,18 +129,29 @@ def train(arguments: Arguments) -> _FastText:
 
 def _tuned(arguments: Arguments) -> TextClassifier:
     """Return the classifier that is best for the validation file; what the call names stays as it is."""
-    metric, prefix = arguments.autotuneMetric, f"f1:{arguments.label}"
     return arguments.classifier().autotune(
         arguments.input,
         arguments.autotuneValidationFile,
         seconds=arguments.autotuneDuration,
-        metric=f"f1:{metric.removeprefix(prefix)}" if metric.startswith(prefix) else metric,
+        metric=_metric(arguments.autotuneMetric, arguments.label),
         k=arguments.autotunePredictions,
         fixed=[parameter for name, parameter in _TUNED.items() if name in arguments.given],
         max_model_bytes=arguments.max_model_bytes,
         seed=arguments.seed,
         progress=arguments.progress,
     )
+
+
+def _metric(metric: str, prefix: str) -> str:
+    """Return the name here of a metric of fastText's, whose labels have their prefix and whose shares are per cent."""
+    name, *values = metric.split(":", 2 if metric.startswith(("precisionAtRecall", "recallAtPrecision")) else 1)
+    known = {"precisionAtRecall": "precision_at_recall", "recallAtPrecision": "recall_at_precision"}.get(name)
+    if known is not None:
+        try:
+            values[0] = repr(float(values[0]) / 100)
+        except (IndexError, ValueError):
+            raise ValueError(f"autotuneMetric must be as {name}:30 or {name}:30:LABEL, got {metric!r:.80}") from None
+    return ":".join([known or name, *(value.removeprefix(prefix) for value in values)])
 
 
 def _train_vectors(arguments: Arguments) -> TrainedVectors:
