@@ -1,4 +1,7 @@
-"""Types of the compiled module. It checks what is memory-safe; what arguments mean is checked in the Python modules."""
+"""Types of the compiled module. It checks what is memory-safe; what arguments mean is checked in the Python modules.
+
+One file, as there is one module; and so longer than others.
+"""
 
 from collections.abc import Callable, Iterable
 

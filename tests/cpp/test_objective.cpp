@@ -1,4 +1,5 @@
 // Candidates: the target with draws of noise, distinct ones too, the nodes on the target's path, all rows, classes.
+// Longer than others, since all cases read candidates through the same helpers.
 #include <doctest/doctest.h>
 
 #include <algorithm>

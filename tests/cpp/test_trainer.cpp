@@ -1,5 +1,6 @@
 // An epoch: the same examples whatever the number of workers, streams that never coincide, errors, stops and progress.
-// Most cases run kernels that write down what they are given instead of training.
+// Most cases run kernels that write down what they are given instead of training;
+// all share these, and so one file, longer than others.
 #include <doctest/doctest.h>
 
 #include <algorithm>

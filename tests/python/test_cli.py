@@ -1,4 +1,7 @@
-"""The command line: what each command prints and writes, and what it says about wrong input."""
+"""The command line: what each command prints and writes, and what it says about wrong input.
+
+Long, since every command and every kind of wrong input has a test of its own.
+"""
 
 from __future__ import annotations
 

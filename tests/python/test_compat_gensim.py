@@ -1,4 +1,7 @@
-"""The interface of gensim 4 over this library: vocabularies, training, vectors, files, and what is refused."""
+"""The interface of gensim 4 over this library: vocabularies, training, vectors, files, and what is refused.
+
+Long, since all of it shares two small models.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""fastText's files: bytes as the format says, round trips, real files, and what fastText and gensim make of ours."""
+"""fastText's files: bytes as the format says, round trips, real files, and what fastText and gensim make of ours.
+
+A little longer than others, since all of it writes and compares the same kinds of models.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the losses over buffers refuse: errors name the argument, the rule and the value, and nothing has changed."""
+"""What the losses over buffers refuse: errors name the argument, the rule and the value, and nothing has changed.
+
+Long, since every kind of wrong argument has a test of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The losses over NumPy buffers against their reference: values, gradients, steps, probabilities, the best outputs."""
+"""The losses over NumPy buffers against their reference: values, gradients, steps, probabilities, the best outputs.
+
+Long, since all methods of all losses are held against one reference.
+"""
 
 from __future__ import annotations
 

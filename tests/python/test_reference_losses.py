@@ -1,4 +1,7 @@
-"""The reference of the losses itself: against differences, against examples worked out by hand, against sums to 1."""
+"""The reference of the losses itself: against differences, against examples worked out by hand, against sums to 1.
+
+A little longer than others, since all of it runs over the same losses.
+"""
 
 from __future__ import annotations
 

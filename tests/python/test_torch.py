@@ -1,4 +1,7 @@
-"""The losses as PyTorch modules: their gradients, how they learn, what they keep and what they refuse."""
+"""The losses as PyTorch modules: their gradients, how they learn, what they keep and what they refuse.
+
+Long, since most tests run over the same modules, which are made at its head.
+"""
 
 from __future__ import annotations
 

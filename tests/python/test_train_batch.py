@@ -1,4 +1,7 @@
-"""The kernels against the reference: every instruction set, every tail of the dimension, every size of a group."""
+"""The kernels against the reference: every instruction set, every tail of the dimension, every size of a group.
+
+A little longer than others for the batches of users and what is refused of them, which the same cases test.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Hierarchical softmax over trees: exact probabilities, the best outputs, training, and what is refused."""
+"""Hierarchical softmax over trees: exact probabilities, the best outputs, training, and what is refused.
+
+A little longer than others, since all of it runs over the same trees.
+"""
 
 from __future__ import annotations
 
