@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "active_calls.hpp"
 #include "arrays.hpp"
 #include "hogvec/error.hpp"
 #include "hogvec/objective.hpp"
+#include "hogvec/workers.hpp"
 
 namespace hogvec::bindings {
 
@@ -22,8 +24,7 @@ class OwnedObjective {
   static std::unique_ptr<OwnedObjective> negative_sampling(const Array<double>& weights, std::int32_t negatives) {
     std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
     if (negatives < 1) throw ValueError("negatives must be at least 1, got " + std::to_string(negatives));
-    owned->noise_.emplace(as_span(weights, "weights"));
-    owned->num_targets_ = owned->num_rows_ = static_cast<std::int64_t>(owned->noise_->size());
+    owned->make_noise(weights);
     owned->objective_.emplace(NegativeSamplingObjective(*owned->noise_, negatives));
     return owned;
   }
@@ -57,8 +58,7 @@ class OwnedObjective {
                                                          float label_smoothing) {
     if (num_sampled < 1) throw ValueError("num_sampled must be at least 1, got " + std::to_string(num_sampled));
     std::unique_ptr<OwnedObjective> owned(new OwnedObjective);
-    owned->noise_.emplace(as_span(weights, "weights"));
-    owned->num_targets_ = owned->num_rows_ = static_cast<std::int64_t>(owned->noise_->size());
+    owned->make_noise(weights);
     owned->objective_.emplace(SampledSoftmaxObjective(*owned->noise_, as_span(weights, "weights"),
                                                       {num_sampled, unique, keep_hits, temperature, label_smoothing}));
     return owned;
@@ -90,6 +90,15 @@ class OwnedObjective {
 
  private:
   OwnedObjective() = default;
+
+  // An output for each weight.
+  void make_noise(const Array<double>& weights) {
+    const auto values = as_span(weights, "weights");
+    const Unlocked unlocked;
+    Pulse pulse(keep_going);
+    noise_.emplace(values, &pulse);
+    num_targets_ = num_rows_ = static_cast<std::int64_t>(noise_->size());
+  }
 
   std::optional<AliasTable> noise_;
   std::vector<float> log_q_;
