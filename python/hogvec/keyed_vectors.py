@@ -1,9 +1,13 @@
-"""Vectors with words as keys: lookup, nearest neighbours by cosine, evaluation, and files. Training is elsewhere."""
+"""Vectors with words as keys: lookup, nearest neighbours by cosine, evaluation, and files. Training is elsewhere.
+
+One class with all of these, and so a little longer than others.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,19 +71,20 @@ class KeyedVectors:
     """
 
     def __init__(self, vocabulary: Vocabulary | None, vectors: NDArray[np.float32]) -> None:
-        if vocabulary is None:
-            vocabulary = Vocabulary.from_words(map(str, range(len(vectors))))
-        if not isinstance(vocabulary, Vocabulary):
+        if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
             raise TypeError(f"vocabulary must be a Vocabulary, got {type(vocabulary).__name__}")
         if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32:
             kind = vectors.dtype if isinstance(vectors, np.ndarray) else type(vectors).__name__
             raise TypeError(f"vectors must be a float32 array, got {kind}")
-        if vectors.ndim != 2 or vectors.shape[0] != len(vocabulary) or vectors.shape[1] < 1:
-            raise ValueError(f"vectors must have the shape ({len(vocabulary)}, dim), got {vectors.shape}")
+        rows = vectors.shape[:1] if vocabulary is None else (len(vocabulary),)
+        if vectors.ndim != 2 or vectors.shape[:1] != rows or vectors.shape[1] < 1:
+            expected = "n" if vocabulary is None else len(vocabulary)
+            raise ValueError(f"vectors must have the shape ({expected}, dim), got {vectors.shape}")
         apart = vectors.size > 0 and vectors.shape[1] > 1 and vectors.strides[1] != vectors.itemsize
         if apart or not vectors.flags.aligned:
             raise ValueError(f"vectors must have aligned rows of contiguous values, got strides {vectors.strides}")
-        self._vocabulary = vocabulary
+        if vocabulary is not None:
+            self._vocabulary = vocabulary
         self._vectors = np.asarray(vectors).view()
         self._vectors.flags.writeable = False
         self._unit_rows: UnitRows | None = None
@@ -88,6 +93,11 @@ class KeyedVectors:
     def vocabulary(self) -> Vocabulary:
         """The words: a mapping from word to row."""
         return self._vocabulary
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        """The names of ids, made when somebody asks for them: there may be very many."""
+        return Vocabulary.from_words(map(str, range(len(self._vectors))))
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -115,7 +125,7 @@ class KeyedVectors:
         self._unit_rows = None
 
     def __len__(self) -> int:
-        return len(self._vocabulary)
+        return len(self._vectors)
 
     def __contains__(self, word: object) -> bool:
         return word in self._vocabulary

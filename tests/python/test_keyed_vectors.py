@@ -303,3 +303,13 @@ def test_pickle_and_copy_keep_words_and_vectors():
         assert other.vocabulary == v.vocabulary
         np.testing.assert_array_equal(other.vectors, v.vectors)
         assert other.most_similar("w1") == v.most_similar("w1")
+
+
+def test_names_of_ids_are_made_when_they_are_asked_for():
+    many = np.broadcast_to(np.ones((1, 4), np.float32), (10**9, 4))  # whose names would take 10 GB
+    assert len(KeyedVectors(None, many)) == 10**9
+    few = KeyedVectors(None, np.eye(3, dtype=np.float32))
+    assert (list(few), "2" in few, few.vocabulary["1"], few["0"].tolist()) == (["0", "1", "2"], True, 1, [1, 0, 0])
+    for wrong in (np.ones(3, np.float32), np.ones((3, 0), np.float32)):
+        with pytest.raises(ValueError, match=r"vectors must have the shape \(n, dim\), got \(3,"):
+            KeyedVectors(None, wrong)
