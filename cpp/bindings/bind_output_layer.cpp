@@ -59,7 +59,9 @@ OwnedCandidates make_candidates(bool softmax, const std::string& positive, bool 
                                 double num_draws, const std::optional<Array<std::int32_t>>& shared_rows,
                                 const std::optional<Array<float>>& shared_weights,
                                 const std::optional<Array<double>>& shared_log_q,
-                                const std::optional<Array<std::int64_t>>& targets, std::int64_t per_example,
+                                const std::optional<Array<std::int64_t>>& targets,
+                                const std::optional<Array<std::int64_t>>& target_offsets,
+                                const std::optional<Array<float>>& target_weights,
                                 const std::optional<Array<double>>& target_log_q, bool mask_hits, std::int64_t hard_of,
                                 const std::optional<Array<std::int64_t>>& own_offsets,
                                 const std::optional<Array<std::int64_t>>& own_rows,
@@ -73,7 +75,8 @@ OwnedCandidates make_candidates(bool softmax, const std::string& positive, bool 
   c.shared_weights = optional_span(shared_weights, "shared_weights", owned);
   c.shared_log_q = optional_span(shared_log_q, "shared_log_q", owned);
   c.targets = optional_span(targets, "targets", owned);
-  c.per_example = per_example;
+  c.target_offsets = optional_span(target_offsets, "target_offsets", owned);
+  c.target_weights = optional_span(target_weights, "target_weights", owned);
   c.target_log_q = optional_span(target_log_q, "target_log_q", owned);
   c.mask_hits = mask_hits;
   c.hard_of = hard_of;
@@ -210,7 +213,8 @@ void bind_output_layer(py::module_& module) {
            py::arg("independent") = false, py::arg("label_smoothing") = 0.0, py::arg("num_draws") = 0.0,
            py::arg("shared_rows").noconvert() = none, py::arg("shared_weights").noconvert() = none,
            py::arg("shared_log_q").noconvert() = none, py::arg("targets").noconvert() = none,
-           py::arg("per_example") = 1, py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true,
+           py::arg("target_offsets").noconvert() = none, py::arg("target_weights").noconvert() = none,
+           py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true,
            py::arg("hard_of") = 1, py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
            py::arg("own_labels").noconvert() = none);
   module.def(   // what gradients would refuse, before anything is drawn

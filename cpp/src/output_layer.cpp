@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -13,7 +14,15 @@
 namespace hogvec {
 namespace {
 
+constexpr std::size_t kFewTargets = 16;   // that are compared with one another sooner than sorted
+
 std::string text(std::int64_t n) { return std::to_string(n); }
+
+void check_offsets(const std::string& name, std::span<const std::int64_t> offsets, std::int64_t examples) {
+  check_size((name + " must have an entry more than hidden has rows").c_str(), examples + 1, std::ssize(offsets));
+  if (offsets.front() != 0 || !std::is_sorted(offsets.begin(), offsets.end()))
+    throw ValueError(name + " must start at 0 and never fall");
+}
 
 }   // namespace
 
@@ -58,14 +67,20 @@ void OutputLayer::check() const {
                        ", got " + text(row));
   }
   if (c.own_offsets.empty()) {
-    check_size("targets must have a row for each row of hidden", hidden_.rows * c.per_example, std::ssize(c.targets));
+    if (!c.target_offsets.empty()) check_offsets("target_offsets", c.target_offsets, hidden_.rows);
+    check_size("targets must have as many entries as hidden and target_offsets say",
+               c.target_offsets.empty() ? hidden_.rows : c.target_offsets.back(), std::ssize(c.targets));
     if (!c.target_log_q.empty())
-      check_size("target_log_q must have an entry for each target", hidden_.rows * c.per_example,
-                 std::ssize(c.target_log_q));
+      check_size("target_log_q must have an entry for each target", std::ssize(c.targets), std::ssize(c.target_log_q));
+    if (!c.target_weights.empty())
+      check_size("target_weights must have an entry for each target", std::ssize(c.targets),
+                 std::ssize(c.target_weights));
+    for (const float weight : c.target_weights) {
+      if (!(weight > 0 && std::isfinite(weight)))
+        throw ValueError("target_weights must be finite and above 0, got " + std::to_string(weight));
+    }
   } else {
-    check_size("own_offsets must have an entry more than hidden has rows", hidden_.rows + 1, std::ssize(c.own_offsets));
-    if (c.own_offsets.front() != 0 || !std::is_sorted(c.own_offsets.begin(), c.own_offsets.end()))
-      throw ValueError("own_offsets must start at 0 and never fall");
+    check_offsets("own_offsets", c.own_offsets, hidden_.rows);
     check_size("own_rows must have as many entries as own_offsets says", c.own_offsets.back(), std::ssize(c.own_rows));
     check_size("own_labels must have as many entries as own_offsets says", c.own_offsets.back(),
                std::ssize(c.own_labels));
@@ -105,23 +120,47 @@ void OutputLayer::take_own() {
 
 void OutputLayer::take_targets() {
   const LayerCandidates& c = candidates_;
-  const auto n = static_cast<std::size_t>(c.per_example);
-  const double label = c.link.independent ? 1.0 : 1.0 / static_cast<double>(n);
+  own_rows_.reserve(c.targets.size());
+  own_.reserve(c.targets.size());
+  own_offsets_.reserve(static_cast<std::size_t>(hidden_.rows) + 1);
   own_offsets_.push_back(0);
-  for (std::int64_t b = 0; b < hidden_.rows; ++b) {
-    const auto first = own_rows_.size();
-    for (std::size_t i = static_cast<std::size_t>(b) * n; i < static_cast<std::size_t>(b + 1) * n; ++i) {
-      const auto begin = own_rows_.begin() + static_cast<std::ptrdiff_t>(first);
-      const auto same = static_cast<std::size_t>(std::find(begin, own_rows_.end(), c.targets[i]) - own_rows_.begin());
-      if (same == own_rows_.size()) {
-        own_rows_.push_back(c.targets[i]);
-        own_.push_back({.label = label, .log_q = c.target_log_q.empty() ? 0.0 : c.target_log_q[i]});
-      } else if (!c.link.independent) {
-        own_[same].label += label;
-      }
+  for (std::size_t b = 0; b < static_cast<std::size_t>(hidden_.rows); ++b) {
+    if (c.target_offsets.empty()) {
+      add_targets(b, b + 1);
+    } else {
+      add_targets(static_cast<std::size_t>(c.target_offsets[b]), static_cast<std::size_t>(c.target_offsets[b + 1]));
     }
     own_offsets_.push_back(static_cast<std::int64_t>(own_rows_.size()));
   }
+}
+
+// Entries [begin, end) of the targets, which are one example's: independent labels are the weights, others their shares
+// of a whole. Of equal ones the first stays.
+void OutputLayer::add_targets(std::size_t begin, std::size_t end) {
+  const LayerCandidates& c = candidates_;
+  const auto weight = [&](std::size_t i) { return c.target_weights.empty() ? 1.0 : double{c.target_weights[i]}; };
+  double whole = 0;
+  for (std::size_t i = begin; i < end; ++i) whole += weight(i);
+  const double share = c.link.independent ? 1 : 1 / whole;
+  const std::size_t first = own_rows_.size();
+  const auto take = [&](std::size_t i, std::size_t from) {
+    const auto begin_of_search = own_rows_.begin() + static_cast<std::ptrdiff_t>(from);
+    const auto found = std::find(begin_of_search, own_rows_.end(), c.targets[i]);
+    if (found == own_rows_.end()) {
+      own_rows_.push_back(c.targets[i]);
+      own_.push_back({.label = share * weight(i), .log_q = c.target_log_q.empty() ? 0.0 : c.target_log_q[i]});
+    } else if (!c.link.independent) {
+      own_[static_cast<std::size_t>(found - own_rows_.begin())].label += share * weight(i);
+    }
+  };
+  if (end - begin <= kFewTargets) {
+    for (std::size_t i = begin; i < end; ++i) take(i, first);
+    return;
+  }
+  std::vector<std::size_t> order(end - begin);
+  std::iota(order.begin(), order.end(), begin);
+  std::stable_sort(order.begin(), order.end(), [&](auto i, auto j) { return c.targets[i] < c.targets[j]; });
+  for (const std::size_t i : order) take(i, std::max(first + 1, own_rows_.size()) - 1);
 }
 
 void OutputLayer::find_rows() {

@@ -55,9 +55,8 @@ def given_sampler(sampler: Sampler | None, num_outputs: int) -> Sampler:
 def draw(
     sampler: Sampler | None, n: int | None, targets: Ids, num_outputs: int, seed: int, *, unique: bool = False
 ) -> Drawn:
-    """Draw for a mini-batch with targets of any shape; None takes all of them."""
+    """Draw for a mini-batch with targets (N,); None takes all of them."""
     sampler = given_sampler(sampler, num_outputs)
-    targets = targets.ravel()
     hard_of = sampler.m if isinstance(sampler, HardOf) else 1
     unique = unique or hard_of > 1  # an example chooses among its draws: each must be there once
     if targets.size > 0:

@@ -19,7 +19,7 @@ from hogvec._system import number_of_threads
 from hogvec._validate import check_float, check_ids, check_int
 from hogvec.optimizers import Optimizer, OptimizerState
 
-__all__ = ["Doubles", "Floats", "Gradients", "Ids", "Link", "Loss", "Step", "TopK", "layer_gradients"]
+__all__ = ["Doubles", "Floats", "Gradients", "Ids", "Link", "Loss", "Step", "Targets", "TopK", "layer_gradients"]
 
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]
@@ -86,6 +86,21 @@ class TopK:
 
     ids: NDArray[np.int32]
     log_probabilities: NDArray[np.float64]
+
+
+class Targets(NamedTuple):
+    """The targets of a mini-batch, any number for an example: its share lies between its offset and the next."""
+
+    ids: Ids  # (N,)
+    offsets: Ids | None = None  # (B + 1,), None for one each
+    weights: Floats | None = None  # (N,): what labels are in proportion to, None for 1
+
+    @classmethod
+    def of_rows(cls, rows: Ids) -> Targets:
+        """Return those of (B, num_true) ids."""
+        count, columns = rows.shape
+        offsets = None if columns == 1 else np.arange(0, count * columns + 1, columns)
+        return cls(rows.ravel(), offsets)
 
 
 class Link(NamedTuple):

@@ -8,7 +8,7 @@ from abc import abstractmethod
 import numpy as np
 
 from hogvec import _core
-from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, TopK, layer_gradients
+from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, Targets, TopK, layer_gradients
 from hogvec._sampler import check_bool
 from hogvec._validate import check_choice, check_float
 
@@ -28,8 +28,8 @@ class OutputLoss(Loss):
     """Whether every output has a probability of its own."""
 
     @abstractmethod
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
-        """Return what a mini-batch with targets (B, num_true) is scored against."""
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        """Return what a mini-batch is scored against."""
 
     def _model(self, weights: Floats, bias: Floats | None) -> _core.LayerModel:
         """Return how scores are made."""
@@ -55,7 +55,8 @@ class OutputLoss(Loss):
     ) -> Gradients:
         model = self._model(weights, bias)
         _core.check_hidden(model, hidden)  # before a sampler learns from the batch
-        return layer_gradients(model, hidden, self._candidates(targets, len(weights), seed), example_weights, threads)
+        candidates = self._candidates(Targets.of_rows(targets), len(weights), seed)
+        return layer_gradients(model, hidden, candidates, example_weights, threads)
 
     def _log_likelihood(
         self, hidden: Floats, targets: Ids, weights: Floats, bias: Floats | None, threads: int

@@ -13,7 +13,7 @@ import numpy as np
 from hogvec import _core
 from hogvec._draws import check_drawn, check_sampler, draw, given_sampler, log_probabilities, noise_weights
 from hogvec._hierarchical import PathModel, TreeModel, model_of, repeat_rows, repeat_weights
-from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, TopK
+from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, Targets, TopK
 from hogvec._output_loss import MULTI_LABEL, OutputLoss, SoftmaxOfOutputs
 from hogvec._sampler import check_bool
 from hogvec._validate import check_choice, check_float, check_int
@@ -75,15 +75,16 @@ class NegativeSampling(OutputLoss):
         check_sampler(self.sampler)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
-        drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        drawn = draw(self.sampler, self.negatives, targets.ids, num_outputs, seed)
         return _core.LayerCandidates(
             softmax=False,
             independent=self.multi_label == "independent",
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
-            targets=targets.ravel(),
-            per_example=targets.shape[1],
+            targets=targets.ids,
+            target_offsets=targets.offsets,
+            target_weights=targets.weights,
             hard_of=drawn.hard_of,
         )
 
@@ -156,16 +157,17 @@ class NCE(OutputLoss):
         check_bool("remove_accidental_hits", self.remove_accidental_hits)
         check_choice("multi_label", self.multi_label, MULTI_LABEL)
 
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
-        drawn = draw(self.sampler, self.negatives, targets, num_outputs, seed)
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        drawn = draw(self.sampler, self.negatives, targets.ids, num_outputs, seed)
         return _core.LayerCandidates(
             softmax=False,
             independent=self.multi_label == "independent",
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
             shared_log_q=drawn.log_q + self.log_z,
-            targets=targets.ravel(),
-            per_example=targets.shape[1],
+            targets=targets.ids,
+            target_offsets=targets.offsets,
+            target_weights=targets.weights,
             target_log_q=drawn.checked_target_log_q() + self.log_z,
             mask_hits=self.remove_accidental_hits,
         )
@@ -274,12 +276,12 @@ class SampledSoftmax(SoftmaxOfOutputs):
         """Whether draws that equal a target are left out."""
         return self.positive != "importance" if self.remove_accidental_hits is None else self.remove_accidental_hits
 
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
-        if self.positive == "refined" and targets.shape[1] > 1 and self.multi_label == "split":
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        if self.positive == "refined" and targets.offsets is not None and self.multi_label == "split":
             raise ValueError(
-                f'targets must have one column with positive="refined" and multi_label="split", got {targets.shape[1]}'
+                'an example must have one target with positive="refined" and multi_label="split", got several'
             )
-        drawn = draw(self.sampler, self.num_sampled, targets, num_outputs, seed, unique=self.unique)
+        drawn = draw(self.sampler, self.num_sampled, targets.ids, num_outputs, seed, unique=self.unique)
         # The target's own score is corrected, or its probability is needed, or neither.
         target_log_q = None if self.positive == "importance" else drawn.target_log_q
         if self.positive != "refined":
@@ -293,8 +295,9 @@ class SampledSoftmax(SoftmaxOfOutputs):
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
             shared_log_q=drawn.log_q,
-            targets=targets.ravel(),
-            per_example=targets.shape[1],
+            targets=targets.ids,
+            target_offsets=targets.offsets,
+            target_weights=targets.weights,
             target_log_q=target_log_q,
             mask_hits=self.removes_hits,
             hard_of=drawn.hard_of,
@@ -351,13 +354,14 @@ class Softmax(SoftmaxOfOutputs):
     def __post_init__(self) -> None:
         self._check_shared()
 
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
         return _core.LayerCandidates(
             softmax=True,
             independent=self.multi_label == "independent",
             label_smoothing=self.label_smoothing,
-            targets=targets.ravel(),
-            per_example=targets.shape[1],
+            targets=targets.ids,
+            target_offsets=targets.offsets,
+            target_weights=targets.weights,
         )
 
     def _objective(self, counts: Ids) -> _core.Objective:
@@ -386,9 +390,13 @@ class OneVsAll(OutputLoss):
     _link = Link("logistic")
     _is_sigmoid = True
 
-    def _candidates(self, targets: Ids, num_outputs: int, seed: int) -> _core.LayerCandidates:
+    def _candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
         return _core.LayerCandidates(
-            softmax=False, independent=True, targets=targets.ravel(), per_example=targets.shape[1]
+            softmax=False,
+            independent=True,
+            targets=targets.ids,
+            target_offsets=targets.offsets,
+            target_weights=targets.weights,
         )
 
     def _objective(self, counts: Ids) -> _core.Objective:

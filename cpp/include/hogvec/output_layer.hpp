@@ -24,10 +24,12 @@ struct LayerCandidates {
   std::span<const float> shared_weights;       // (S,), default 1
   std::span<const double> shared_log_q;        // (S,), subtracted from scores, default 0
 
-  // The targets of each example, which are candidates of its own. Equal ones in a row are one.
-  std::span<const std::int64_t> targets;   // (B, per_example)
-  std::span<const double> target_log_q;    // (B, per_example), default 0
-  std::int64_t per_example = 1;
+  // The targets of each example, any number, which are candidates of its own: b's are entries
+  // [target_offsets[b], target_offsets[b + 1]). Equal ones of an example are one.
+  std::span<const std::int64_t> targets;
+  std::span<const std::int64_t> target_offsets;   // (B + 1,), default one target each
+  std::span<const float> target_weights;          // what labels are in proportion to, default 1
+  std::span<const double> target_log_q;           // default 0
   bool mask_hits = true;   // a shared candidate is none for the examples whose target it is
 
   // Or own candidates as they are, when own_offsets is given: no targets and no hits then.
@@ -69,6 +71,7 @@ class OutputLayer {
   void check() const;
   void take_own();
   void take_targets();
+  void add_targets(std::size_t begin, std::size_t end);
   void find_rows();
   void find_hits();
   std::vector<float> shared_offsets() const;
