@@ -9,6 +9,7 @@
 #include "active_calls.hpp"
 #include "arrays.hpp"
 #include "bindings.hpp"
+#include "hogvec/bags.hpp"
 #include "hogvec/error.hpp"
 #include "hogvec/layer_checks.hpp"
 #include "hogvec/output_layer.hpp"
@@ -55,17 +56,15 @@ Positive positive_named(const std::string& name) {
   throw ValueError("positive must be tf, importance or refined, got " + name);
 }
 
-OwnedCandidates make_candidates(bool softmax, const std::string& positive, bool independent, double label_smoothing,
-                                double num_draws, const std::optional<Array<std::int32_t>>& shared_rows,
-                                const std::optional<Array<float>>& shared_weights,
-                                const std::optional<Array<double>>& shared_log_q,
-                                const std::optional<Array<std::int64_t>>& targets,
-                                const std::optional<Array<std::int64_t>>& target_offsets,
-                                const std::optional<Array<float>>& target_weights,
-                                const std::optional<Array<double>>& target_log_q, bool mask_hits, std::int64_t hard_of,
-                                const std::optional<Array<std::int64_t>>& own_offsets,
-                                const std::optional<Array<std::int64_t>>& own_rows,
-                                const std::optional<Array<float>>& own_labels) {
+OwnedCandidates make_candidates(
+    bool softmax, const std::string& positive, bool independent, double label_smoothing, double num_draws,
+    const std::optional<Array<std::int32_t>>& shared_rows, const std::optional<Array<float>>& shared_weights,
+    const std::optional<Array<double>>& shared_log_q, const std::optional<Array<std::int64_t>>& targets,
+    const std::optional<Array<std::int64_t>>& target_offsets, const std::optional<Array<float>>& target_weights,
+    const std::optional<Array<double>>& target_log_q, bool mask_hits, std::int64_t hard_of,
+    const std::optional<Array<std::int64_t>>& own_offsets, const std::optional<Array<std::int64_t>>& own_rows,
+    const std::optional<Array<float>>& own_labels,
+ const std::optional<Array<double>>& own_log_q) {
   OwnedCandidates owned;
   LayerCandidates& c = owned.candidates;
   c.link = {softmax ? Link::kSoftmax : Link::kLogistic, positive_named(positive), independent, label_smoothing,
@@ -83,6 +82,7 @@ OwnedCandidates make_candidates(bool softmax, const std::string& positive, bool 
   c.own_offsets = optional_span(own_offsets, "own_offsets", owned);
   c.own_rows = optional_span(own_rows, "own_rows", owned);
   c.own_labels = optional_span(own_labels, "own_labels", owned);
+  c.own_log_q = optional_span(own_log_q, "own_log_q", owned);
   if (hard_of < 1) throw ValueError("hard_of must be at least 1, got " + std::to_string(hard_of));
   return owned;
 }
@@ -162,8 +162,40 @@ void apply(const py::object& values, const Array<std::int64_t>& rows, const Arra
   apply_gradients(kernels, optimizer, table, ids, gradients_of_rows, learning_rate, step, threads);
 }
 
-OutputScores scores_of(const OwnedModel& model, const std::optional<Array<double>>& log_offsets, bool sigmoid) {
-  OutputScores scores{model.model, {}, sigmoid ? Normalizer::kSigmoid : Normalizer::kSoftmax};
+// Sums of rows: bag b is entries [offsets[b], offsets[b + 1]).
+py::array_t<float> sums_of_rows(const py::object& table, const Array<std::int64_t>& offsets,
+                                const Array<std::int64_t>& rows, const std::optional<Array<float>>& weights,
+                                int threads) {
+  const FloatRows values = as_rows(table, "table");
+  const auto bags = as_span(offsets, "offsets");
+  const auto ids = as_span(rows, "rows");
+  if (bags.empty() || bags.front() != 0 || !std::is_sorted(bags.begin(), bags.end()) || bags.back() != std::ssize(ids))
+    throw ValueError("offsets must start at 0, never fall and end at the number of rows");
+  std::span<const float> scales;
+  if (weights) scales = as_span(*weights, "weights");
+  if (weights && scales.size() != ids.size()) throw ValueError("weights must have an entry for each of rows");
+  for (const std::int64_t id : ids) {
+    if (id < 0 || id >= values.rows)
+      throw IndexError("rows must be at least 0 and below " + std::to_string(values.rows) + ", got " +
+                       std::to_string(id));
+  }
+  py::array_t<float> sums({static_cast<py::ssize_t>(bags.size()) - 1, static_cast<py::ssize_t>(values.dim)});
+  const std::span<float> out(sums.mutable_data(), static_cast<std::size_t>(sums.size()));
+  const Unlocked unlocked;
+  sum_bags(values, bags, ids, scales, out, threads);
+  return sums;
+}
+
+Normalizer normalizer_named(const std::string& name) {
+  if (name == "softmax") return Normalizer::kSoftmax;
+  if (name == "sigmoid") return Normalizer::kSigmoid;
+  if (name == "none") return Normalizer::kNone;
+  throw ValueError("normalizer must be softmax, sigmoid or none, got " + name);
+}
+
+OutputScores scores_of(const OwnedModel& model, const std::optional<Array<double>>& log_offsets,
+                       const std::string& normalizer) {
+  OutputScores scores{model.model, {}, normalizer_named(normalizer)};
   if (log_offsets) scores.log_offsets = as_span(*log_offsets, "log_offsets");
   return scores;
 }
@@ -171,7 +203,7 @@ OutputScores scores_of(const OwnedModel& model, const std::optional<Array<double
 py::array_t<double> log_likelihood(const OwnedModel& model, const py::object& hidden,
                                    const Array<std::int64_t>& targets, std::int64_t per_example,
                                    const std::optional<Array<double>>& log_offsets, bool sigmoid, int threads) {
-  const OutputScores scores = scores_of(model, log_offsets, sigmoid);
+  const OutputScores scores = scores_of(model, log_offsets, sigmoid ? "sigmoid" : "softmax");
   const FloatRows rows = as_rows(hidden, "hidden");
   const auto words = as_span(targets, "targets");
   py::array_t<double> result(static_cast<py::ssize_t>(rows.rows));
@@ -186,8 +218,15 @@ py::array_t<double> log_likelihood(const OwnedModel& model, const py::object& hi
 
 // (ids, log_probabilities), both (B, k).
 py::tuple top_k(const OwnedModel& model, const py::object& hidden, std::int64_t k,
-                const std::optional<Array<double>>& log_offsets, bool sigmoid, int threads) {
-  const OutputScores scores = scores_of(model, log_offsets, sigmoid);
+                const std::optional<Array<double>>& log_offsets, const std::string& normalizer, int threads,
+                const std::optional<Array<std::int64_t>>& excluded_offsets,
+                const std::optional<Array<std::int32_t>>& excluded_ids) {
+  const OutputScores scores = scores_of(model, log_offsets, normalizer);
+  if (excluded_offsets.has_value() != excluded_ids.has_value())
+    throw ValueError("excluded_offsets and excluded_ids must be given together");
+  ExcludedOutputs excluded;
+  if (excluded_offsets)
+    excluded = {as_span(*excluded_offsets, "excluded_offsets"), as_span(*excluded_ids, "excluded_ids")};
   const FloatRows rows = as_rows(hidden, "hidden");
   py::array_t<std::int32_t> ids({static_cast<py::ssize_t>(rows.rows), static_cast<py::ssize_t>(k)});
   py::array_t<double> log_probabilities({static_cast<py::ssize_t>(rows.rows), static_cast<py::ssize_t>(k)});
@@ -196,7 +235,7 @@ py::tuple top_k(const OwnedModel& model, const py::object& hidden, std::int64_t 
   const BlockKernels& kernels = active_kernels().blocks;
   {
     const Unlocked unlocked;
-    output_top_k(kernels, scores, rows, k, words, values, threads, keep_going);
+    output_top_k(kernels, scores, rows, k, excluded, words, values, threads, keep_going);
   }
   return py::make_tuple(std::move(ids), std::move(log_probabilities));
 }
@@ -214,9 +253,9 @@ void bind_output_layer(py::module_& module) {
            py::arg("shared_rows").noconvert() = none, py::arg("shared_weights").noconvert() = none,
            py::arg("shared_log_q").noconvert() = none, py::arg("targets").noconvert() = none,
            py::arg("target_offsets").noconvert() = none, py::arg("target_weights").noconvert() = none,
-           py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true,
-           py::arg("hard_of") = 1, py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
-           py::arg("own_labels").noconvert() = none);
+           py::arg("target_log_q").noconvert() = none, py::arg("mask_hits") = true, py::arg("hard_of") = 1,
+           py::arg("own_offsets").noconvert() = none, py::arg("own_rows").noconvert() = none,
+           py::arg("own_labels").noconvert() = none, py::arg("own_log_q").noconvert() = none);
   module.def(   // what gradients would refuse, before anything is drawn
       "check_hidden",
       [](const OwnedModel& model, const py::object& hidden) {
@@ -233,7 +272,10 @@ void bind_output_layer(py::module_& module) {
              py::arg("targets").noconvert(), py::arg("per_example"), py::arg("log_offsets").noconvert(),
              py::arg("sigmoid"), py::arg("threads"));
   module.def("output_top_k", &top_k, py::arg("model"), py::arg("hidden"), py::arg("k"),
-             py::arg("log_offsets").noconvert(), py::arg("sigmoid"), py::arg("threads"));
+             py::arg("log_offsets").noconvert(), py::arg("normalizer"), py::arg("threads"),
+             py::arg("excluded_offsets").noconvert() = none, py::arg("excluded_ids").noconvert() = none);
+  module.def("sum_bags", &sums_of_rows, py::arg("table").noconvert(), py::arg("offsets").noconvert(),
+             py::arg("rows").noconvert(), py::arg("weights").noconvert() = none, py::arg("threads") = 1);
 }
 
 }   // namespace hogvec::bindings

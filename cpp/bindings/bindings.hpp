@@ -13,6 +13,7 @@ void bind_graph(py::module_& module);
 void bind_info(py::module_& module);
 void bind_ngram(py::module_& module);
 void bind_output_layer(py::module_& module);
+void bind_item_neighbors(py::module_& module);
 void bind_sampler(py::module_& module);
 void bind_subword(py::module_& module);
 void bind_trainer(py::module_& module);

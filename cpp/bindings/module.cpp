@@ -27,4 +27,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   hogvec::bindings::bind_trainer(module);
   hogvec::bindings::bind_output_layer(module);
   hogvec::bindings::bind_ngram(module);
+  hogvec::bindings::bind_item_neighbors(module);
 }

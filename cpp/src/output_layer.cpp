@@ -84,6 +84,9 @@ void OutputLayer::check() const {
     check_size("own_rows must have as many entries as own_offsets says", c.own_offsets.back(), std::ssize(c.own_rows));
     check_size("own_labels must have as many entries as own_offsets says", c.own_offsets.back(),
                std::ssize(c.own_labels));
+    if (!c.own_log_q.empty())
+      check_size("own_log_q must have as many entries as own_offsets says", c.own_offsets.back(),
+                 std::ssize(c.own_log_q));
   }
   for (const std::span<const std::int64_t> ids : {c.targets, c.own_rows}) {
     for (const std::int64_t row : ids) {
@@ -115,7 +118,8 @@ void OutputLayer::take_own() {
   const LayerCandidates& c = candidates_;
   own_offsets_.assign(c.own_offsets.begin(), c.own_offsets.end());
   own_rows_.assign(c.own_rows.begin(), c.own_rows.end());
-  for (const float label : c.own_labels) own_.push_back({.label = double{label}});
+  for (std::size_t i = 0; i < c.own_labels.size(); ++i)
+    own_.push_back({.label = double{c.own_labels[i]}, .log_q = c.own_log_q.empty() ? 0.0 : c.own_log_q[i]});
 }
 
 void OutputLayer::take_targets() {

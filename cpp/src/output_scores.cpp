@@ -52,12 +52,45 @@ struct Seen {
   bool finite = true;
 };
 
+// The excluded outputs of a block of hidden vectors, by panel.
+class Masks {
+ public:
+  Masks(const ExcludedOutputs& excluded, std::int64_t first, std::int64_t count, std::int64_t panels) {
+    if (excluded.offsets.empty()) return;
+    begins_.assign(static_cast<std::size_t>(panels) + 1, 0);
+    const auto at = [&](std::int64_t b) { return excluded.offsets[static_cast<std::size_t>(first + b)]; };
+    const auto panel_of = [&](std::int64_t i) {
+      return static_cast<std::size_t>(excluded.ids[static_cast<std::size_t>(i)] / kPanel);
+    };
+    for (std::int64_t i = at(0); i < at(count); ++i) ++begins_[panel_of(i) + 1];
+    for (std::size_t p = 1; p < begins_.size(); ++p) begins_[p] += begins_[p - 1];
+    places_.resize(begins_.back());
+    std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
+    for (std::int64_t b = 0; b < count; ++b) {
+      for (std::int64_t i = at(b); i < at(b + 1); ++i)
+        places_[next[panel_of(i)]++] =
+            static_cast<std::int32_t>(b * kPanel + excluded.ids[static_cast<std::size_t>(i)] % kPanel);
+    }
+  }
+
+  void apply(std::int64_t panel, float* scores) const {   // (count, kPanel)
+    if (begins_.empty()) return;
+    const auto p = static_cast<std::size_t>(panel);
+    for (std::size_t i = begins_[p]; i < begins_[p + 1]; ++i) scores[places_[i]] = kMaskedScore;
+  }
+
+ private:
+  std::vector<std::size_t> begins_;    // (panels + 1,)
+  std::vector<std::int32_t> places_;   // in a block of scores
+};
+
 class Pass {
  public:
-  Pass(const BlockKernels& kernels, const OutputScores& scores, std::int64_t k)
+  Pass(const BlockKernels& kernels, const OutputScores& scores, std::int64_t k, const ExcludedOutputs& excluded)
       : kernels_(&kernels),
         scores_(&scores),
         k_(k),
+        excluded_(excluded),
         offsets_(offsets_of(scores)),
         panels_(scores.model, {}, true, offsets_) {}
   Pass(const Pass&) = delete;
@@ -65,7 +98,9 @@ class Pass {
 
   std::int64_t panels() const { return panels_.panels(); }
 
-  void see(const PackedHidden& hidden, Part part, const StopFlag& stop, Seen& seen) const {
+  Masks masks(std::int64_t first, std::int64_t count) const { return {excluded_, first, count, panels()}; }
+
+  void see(const PackedHidden& hidden, const Masks& masks, Part part, const StopFlag& stop, Seen& seen) const {
     const std::int64_t count = hidden.count();
     const std::int64_t dim = scores_->model.weights.dim;
     const std::int64_t stride = padded_stride(dim);
@@ -88,7 +123,10 @@ class Pass {
       panels_.offsets(p, offsets);
       kernels_->score_panel(hidden.packed(0), count, dim, panel.data(), offsets, block.data());
       const std::int64_t size = std::min<std::int64_t>(kPanel, panels_.size() - p * kPanel);
-      if (k_ > 0) keep_best(block.data(), count, p * kPanel, size, seen);
+      if (k_ > 0) {
+        masks.apply(p, block.data());
+        keep_best(block.data(), count, p * kPanel, size, seen);
+      }
       if (scores_->normalizer == Normalizer::kSoftmax) {
         kernels_->exponentiate_panel(block.data(), count, seen.largest.data(), seen.sum.data(), references.data());
       } else if (k_ == 0) {
@@ -106,6 +144,7 @@ class Pass {
   }
 
   void keep_best(const float* block, std::int64_t count, std::int64_t first, std::int64_t size, Seen& seen) const {
+    const bool excludes = !excluded_.offsets.empty();
     for (std::int64_t b = 0; b < count; ++b) {
       std::vector<Entry>& best = seen.best[static_cast<std::size_t>(b)];
       const float* const row = block + b * kPanel;
@@ -119,6 +158,7 @@ class Pass {
       seen.finite &= finite;
       if (!finite || (full && most <= best.front().score)) continue;   // an equal one later has a higher id
       for (std::int64_t t = 0; t < size; ++t) {
+        if (excludes && row[t] < kLeastScore) continue;
         const Entry entry{row[t], static_cast<std::int32_t>(first + t)};
         if (static_cast<std::int64_t>(best.size()) < k_) {
           best.push_back(entry);
@@ -135,6 +175,7 @@ class Pass {
   const BlockKernels* kernels_;
   const OutputScores* scores_;
   std::int64_t k_;
+  ExcludedOutputs excluded_;
   std::vector<float> offsets_;
   CandidatePanels panels_;
 };
@@ -157,10 +198,10 @@ double log_partition(const std::vector<Seen>& seen, std::int64_t b, std::int64_t
 // Calls finish(seen, first, count) after every block of hidden vectors.
 template <class Finish>
 void for_every_block(const BlockKernels& kernels, const OutputScores& scores, FloatRows hidden, std::int64_t k,
-                     int threads, const KeepGoing& keep_going, const Finish& finish) {
+                     const ExcludedOutputs& excluded, int threads, const KeepGoing& keep_going, const Finish& finish) {
   check(scores, hidden);
   if (hidden.rows == 0) return;
-  const Pass pass(kernels, scores, k);
+  const Pass pass(kernels, scores, k, excluded);
   const bool small = static_cast<double>(hidden.rows) * static_cast<double>(scores.model.weights.rows) *
                          static_cast<double>(hidden.dim) <
                      kSmallWork;
@@ -170,9 +211,10 @@ void for_every_block(const BlockKernels& kernels, const OutputScores& scores, Fl
   WorkerRounds rounds(count, keep_going);
   for (std::int64_t first = 0; first < hidden.rows; first += block) {
     const PackedHidden packed(kernels, scores.model, hidden, first, std::min(block, hidden.rows - first));
+    const Masks masks = pass.masks(first, packed.count());
     std::vector<Seen> seen(static_cast<std::size_t>(count));
     const auto see = [&](int w, const StopFlag& stop) {
-      pass.see(packed, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
+      pass.see(packed, masks, part_of(pass.panels(), w, count), stop, seen[static_cast<std::size_t>(w)]);
     };
     if (small)
       run_small(see);
@@ -202,7 +244,7 @@ void output_log_likelihood(const BlockKernels& kernels, const OutputScores& scor
   }
   const auto n = static_cast<std::size_t>(per_example);
   for_every_block(
-      kernels, scores, hidden, 0, threads, keep_going,
+      kernels, scores, hidden, 0, {}, threads, keep_going,
       [&](const std::vector<Seen>& seen, std::int64_t first, std::int64_t count) {
         for (std::int64_t b = 0; b < count; ++b) {
           const std::span<const std::int64_t> own = targets.subspan(static_cast<std::size_t>(first + b) * n, n);
@@ -229,33 +271,54 @@ void output_log_likelihood(const BlockKernels& kernels, const OutputScores& scor
       });
 }
 
+namespace {
+
+void check(const ExcludedOutputs& excluded, std::int64_t hidden, std::int64_t outputs) {
+  if (excluded.offsets.empty()) return;
+  check_size("excluded offsets must have an entry more than hidden has rows", hidden + 1, std::ssize(excluded.offsets));
+  if (excluded.offsets.front() != 0 || !std::is_sorted(excluded.offsets.begin(), excluded.offsets.end()))
+    throw ValueError("excluded offsets must start at 0 and never fall");
+  check_size("excluded ids must have as many entries as their offsets say", excluded.offsets.back(),
+             std::ssize(excluded.ids));
+  for (const std::int32_t id : excluded.ids) {
+    if (id < 0 || id >= outputs)
+      throw IndexError("excluded ids must be at least 0 and below the rows of weights, " + std::to_string(outputs) +
+                       ", got " + std::to_string(id));
+  }
+}
+
+}   // namespace
+
 void output_top_k(const BlockKernels& kernels, const OutputScores& scores, FloatRows hidden, std::int64_t k,
-                  std::span<std::int32_t> ids, std::span<double> log_probabilities, int threads,
-                  const KeepGoing& keep_going) {
+                  const ExcludedOutputs& excluded, std::span<std::int32_t> ids, std::span<double> log_probabilities,
+                  int threads, const KeepGoing& keep_going) {
   if (k < 1 || k > scores.model.weights.rows) {
     throw ValueError("k must be at least 1 and at most the number of outputs, " +
                      std::to_string(scores.model.weights.rows) + ", got " + std::to_string(k));
   }
-  for_every_block(kernels, scores, hidden, k, threads, keep_going,
-                  [&](std::vector<Seen>& seen, std::int64_t first, std::int64_t count) {
-                    std::vector<Entry> best;
-                    for (std::int64_t b = 0; b < count; ++b) {
-                      best.clear();
-                      for (const Seen& part : seen) {
-                        const std::vector<Entry>& more = part.best[static_cast<std::size_t>(b)];
-                        best.insert(best.end(), more.begin(), more.end());
-                      }
-                      std::partial_sort(best.begin(), best.begin() + k, best.end(), is_better);
-                      const bool softmax = scores.normalizer == Normalizer::kSoftmax;
-                      const double log_z = softmax ? log_partition(seen, b, kernels.lanes) : 0;
-                      const auto begin = static_cast<std::size_t>((first + b) * k);
-                      for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) {
-                        ids[begin + i] = best[i].id;
-                        const double s = double{best[i].score};
-                        log_probabilities[begin + i] = softmax ? s - log_z : log_sigmoid(s);
-                      }
-                    }
-                  });
+  check(excluded, hidden.rows, scores.model.weights.rows);
+  for_every_block(
+      kernels, scores, hidden, k, excluded, threads, keep_going,
+      [&](std::vector<Seen>& seen, std::int64_t first, std::int64_t count) {
+        std::vector<Entry> best;
+        for (std::int64_t b = 0; b < count; ++b) {
+          best.clear();
+          for (const Seen& part : seen) {
+            const std::vector<Entry>& more = part.best[static_cast<std::size_t>(b)];
+            best.insert(best.end(), more.begin(), more.end());
+          }
+          const auto found = std::min(static_cast<std::size_t>(k), best.size());
+          std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(found), best.end(), is_better);
+          const bool softmax = scores.normalizer == Normalizer::kSoftmax;
+          const double log_z = softmax ? log_partition(seen, b, kernels.lanes) : 0;
+          const auto begin = static_cast<std::size_t>((first + b) * k);
+          for (std::size_t i = 0; i < static_cast<std::size_t>(k); ++i) {
+            ids[begin + i] = i < found ? best[i].id : -1;
+            const double s = i < found ? double{best[i].score} : -kInfinity;
+            log_probabilities[begin + i] = scores.normalizer == Normalizer::kSigmoid ? log_sigmoid(s) : s - log_z;
+          }
+        }
+      });
 }
 
 }   // namespace hogvec

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 from hogvec import diagnostics
 from hogvec._loss import Gradients, Loss, Step, TopK
+from hogvec.baselines import ItemKNN, Popularity
 from hogvec.batch import Batch
 from hogvec.class_tree import ClassTree
 from hogvec.classification import Evaluation, PrecisionRecall, Predictions
 from hogvec.corpus import Corpus
 from hogvec.graphs import Graph, Walks, walks
 from hogvec.info import info
+from hogvec.interactions import Interactions, Split
 from hogvec.keyed_vectors import KeyedVectors, Neighbor
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, OneVsAll, SampledSoftmax, Softmax
 from hogvec.models import CBOW, FastText, SkipGram
 from hogvec.ngram import NGramLM
 from hogvec.nnlm import NNLM
 from hogvec.optimizers import SGD, AdaGrad, Adam, Momentum, Optimizer, OptimizerState, RMSProp, Schedule
+from hogvec.recommender import Recommendations, Recommender
+from hogvec.retriever import Retriever
 from hogvec.samplers import (
     HardOf,
     InBatchSampler,
@@ -64,6 +68,8 @@ __all__ = [
     "HierarchicalSoftmax",
     "HuffmanTree",
     "InBatchSampler",
+    "Interactions",
+    "ItemKNN",
     "KeyedVectors",
     "LearnedUnigramSampler",
     "LogUniformSampler",
@@ -76,16 +82,21 @@ __all__ = [
     "OneVsAll",
     "Optimizer",
     "OptimizerState",
+    "Popularity",
     "PrecisionRecall",
     "Predictions",
     "Progress",
     "RMSProp",
+    "Recommendations",
+    "Recommender",
+    "Retriever",
     "Sample",
     "SampledSoftmax",
     "Sampler",
     "Schedule",
     "SkipGram",
     "Softmax",
+    "Split",
     "Step",
     "SubwordVectors",
     "TextClassifier",

@@ -436,6 +436,7 @@ class LayerCandidates:
         own_offsets: npt.NDArray[np.int64] | None = ...,
         own_rows: npt.NDArray[np.int64] | None = ...,
         own_labels: npt.NDArray[np.float32] | None = ...,
+        own_log_q: npt.NDArray[np.float64] | None = ...,
     ) -> None: ...
 
 def check_hidden(model: LayerModel, hidden: npt.NDArray[np.float32]) -> None: ...
@@ -479,8 +480,10 @@ def output_top_k(
     hidden: npt.NDArray[np.float32],
     k: int,
     log_offsets: npt.NDArray[np.float64] | None,
-    sigmoid: bool,
+    normalizer: str,
     threads: int,
+    excluded_offsets: npt.NDArray[np.int64] | None = ...,
+    excluded_ids: npt.NDArray[np.int32] | None = ...,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]: ...
 def count_ngrams(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], num_words: int, order: int, threads: int
@@ -513,3 +516,27 @@ class NGramModel:
         self, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], threads: int
     ) -> npt.NDArray[np.float64]: ...
     def next_probabilities(self, context: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]: ...
+
+def sum_bags(
+    table: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float32] | None = ...,
+    threads: int = ...,
+) -> npt.NDArray[np.float32]: ...
+def item_neighbors(
+    user_offsets: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int32],
+    item_offsets: npt.NDArray[np.int64],
+    users: npt.NDArray[np.int32],
+    k: int,
+    shrink: float,
+    threads: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]: ...
+def neighbor_scores(
+    offsets: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int32],
+    ids: npt.NDArray[np.int32],
+    similarities: npt.NDArray[np.float32],
+    threads: int,
+) -> npt.NDArray[np.float32]: ...

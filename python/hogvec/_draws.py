@@ -11,12 +11,24 @@ from hogvec import _core
 from hogvec._loss import Doubles, Floats, Ids
 from hogvec.samplers import HardOf, InBatchSampler, LogUniformSampler, MixtureSampler, Sampler
 
-__all__ = ["Drawn", "check_drawn", "check_sampler", "draw", "given_sampler", "log_probabilities", "noise_weights"]
+__all__ = [
+    "Drawn",
+    "check_drawn",
+    "check_sampler",
+    "draw",
+    "draw_apart",
+    "given_sampler",
+    "log_probabilities",
+    "noise_weights",
+]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
-    """The draws of a mini-batch as candidates: distinct ids, equal draws being one of a higher weight."""
+    """The draws of a mini-batch as candidates: distinct ids, equal draws being one of a higher weight.
+
+    Those of `draw_apart` are as they were drawn, (N, n).
+    """
 
     ids: NDArray[np.int32]
     weights: Floats | None
@@ -85,6 +97,28 @@ def draw(
         targets=targets,
         target_log_q=log_q(targets),
         hard_of=hard_of,
+    )
+    if targets.size > 0:
+        sampler._after_batch(targets)
+    return drawn
+
+
+def draw_apart(sampler: Sampler | None, n: int, targets: Ids, num_outputs: int, seed: int) -> Drawn:
+    """Draw n ids, with replacement, for each of the targets (N,) alone: ids and log_q are (N, n)."""
+    sampler = given_sampler(sampler, num_outputs)
+    if targets.size > 0:
+        sampler._before_batch(targets)
+        ids = sampler.sample(n * targets.size, unique=False, seed=seed).ids.reshape(-1, n)
+    else:
+        ids = np.empty((0, n), dtype=np.int32)
+    drawn = Drawn(
+        ids=ids,
+        weights=None,
+        log_q=sampler.log_expected_count(ids.ravel(), n, unique=False).reshape(ids.shape),
+        num_tries=n,
+        unique=False,
+        targets=targets,
+        target_log_q=sampler.log_expected_count(targets, n, unique=False),
     )
     if targets.size > 0:
         sampler._after_batch(targets)

@@ -217,7 +217,7 @@ class ClassModel(TreeModel):
 
     def top_k(self, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:
         classes, _ = self.layers(weights, bias)
-        of_class, class_values = _core.output_top_k(classes, hidden, self.tree.num_classes, None, False, threads)
+        of_class, class_values = _core.output_top_k(classes, hidden, self.tree.num_classes, None, "softmax", threads)
         log_class = np.empty_like(class_values)
         np.put_along_axis(log_class, of_class.astype(np.int64), class_values, axis=1)
         best_ids = np.empty((len(log_class), 0), dtype=np.int32)
@@ -226,7 +226,7 @@ class ClassModel(TreeModel):
             members = self.tree.members_of(number)
             rows = self.tree.num_classes + members
             model = _core.LayerModel(np.ascontiguousarray(weights[rows]), None if bias is None else bias[rows])
-            places, values = _core.output_top_k(model, hidden, min(k, len(members)), None, False, threads)
+            places, values = _core.output_top_k(model, hidden, min(k, len(members)), None, "softmax", threads)
             ids = np.concatenate([best_ids, members[places]], axis=1)
             values = np.concatenate([best_values, values + log_class[:, number, np.newaxis]], axis=1)
             order = np.lexsort((ids, -values), axis=1)[:, :k]

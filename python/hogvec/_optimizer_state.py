@@ -79,27 +79,44 @@ class OptimizerState:
         threads: int,
     ) -> None:
         """Take a step; the arrays are checked."""
-        names = self.optimizer._state_names()
-        settings = self.optimizer._settings()
+        self._apply_rows(weights, gradients.rows, gradients.row_gradient, learning_rate, threads)
+        if bias is not None and gradients.bias_gradient is not None:
+            self._change("bias", bias, gradients.rows, gradients.bias_gradient, learning_rate, threads)
+
+    def _apply_rows(
+        self,
+        weights: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        gradient: NDArray[np.float32],
+        learning_rate: float,
+        threads: int,
+    ) -> None:
+        """Take a step of some rows of the weights, distinct ones, along their gradients."""
         self.num_steps += 1
-        for name, values, gradient in (
-            ("weights", weights, gradients.row_gradient),
-            ("bias", bias, gradients.bias_gradient),
-        ):
-            if values is None or gradient is None:
-                continue
-            first, second, steps = (
-                self.arrays[f"{name}_{names[part]}"] if part in names else None for part in ("first", "second", "steps")
-            )
-            _core.apply_gradients(
-                values,
-                gradients.rows,
-                gradient,
-                settings,
-                first,
-                second,
-                steps,
-                learning_rate=learning_rate,
-                step=self.num_steps % 2**32,
-                threads=threads,
-            )
+        self._change("weights", weights, rows, gradient, learning_rate, threads)
+
+    def _change(
+        self,
+        name: str,
+        values: NDArray[np.float32],
+        rows: NDArray[np.int64],
+        gradient: NDArray[np.float32],
+        learning_rate: float,
+        threads: int,
+    ) -> None:
+        names = self.optimizer._state_names()
+        first, second, steps = (
+            self.arrays[f"{name}_{names[part]}"] if part in names else None for part in ("first", "second", "steps")
+        )
+        _core.apply_gradients(
+            values,
+            rows,
+            gradient,
+            self.optimizer._settings(),
+            first,
+            second,
+            steps,
+            learning_rate=learning_rate,
+            step=self.num_steps % 2**32,
+            threads=threads,
+        )

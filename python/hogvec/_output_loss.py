@@ -69,7 +69,8 @@ class OutputLoss(Loss):
 
     def _top_k(self, hidden: Floats, weights: Floats, bias: Floats | None, k: int, threads: int) -> TopK:
         model, offsets = self._model(weights, bias), self._log_offsets(len(weights))
-        ids, values = _core.output_top_k(model, hidden, k, offsets, self._is_sigmoid, threads)
+        normalizer = "sigmoid" if self._is_sigmoid else "softmax"
+        ids, values = _core.output_top_k(model, hidden, k, offsets, normalizer, threads)
         return TopK(ids=ids, log_probabilities=probabilities(values))
 
     def _output_rows(self, num_outputs: int) -> int:

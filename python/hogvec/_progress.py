@@ -47,6 +47,8 @@ class EpochReport:
         Wall time of the epoch.
     completed : bool
         False if the epoch was stopped before its end.
+    validation : float or None
+        Of a run with a validation, its metric after the epoch.
     """
 
     epoch: int
@@ -56,6 +58,7 @@ class EpochReport:
     trained_words: int
     seconds: float
     completed: bool
+    validation: float | None = None
 
     @property
     def words_per_second(self) -> float:

@@ -1,6 +1,7 @@
-"""Quality of word vectors: analogy questions and similarity judgements. No training here.
+"""Quality: analogy questions and similarity judgements of word vectors, rankings of items. No training here.
 
-Both with their reports, which are most of the file, and so a little longer than others.
+The first two with their reports, which are most of the file, and so a little longer than others; rankings are in
+`_ranking.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from hogvec._cosine import UnitRows
 from hogvec._judgement_files import read_pairs, read_questions
 from hogvec._node_classification import NodeClassificationReport, node_classification
+from hogvec._ranking import RankingReport, ranking
 from hogvec._validate import check_int
 from hogvec.vocabulary import Vocabulary
 
@@ -25,10 +27,12 @@ __all__ = [
     "AnalogyReport",
     "AnalogyScore",
     "NodeClassificationReport",
+    "RankingReport",
     "SimilarityReport",
     "evaluate_analogies",
     "evaluate_similarity",
     "node_classification",
+    "ranking",
 ]
 
 _SCORES = 1 << 24  # float32 cosines held at once: 64 MB

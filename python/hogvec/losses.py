@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 import numpy as np
 
 from hogvec import _core
-from hogvec._draws import check_drawn, check_sampler, draw, given_sampler, log_probabilities, noise_weights
+from hogvec._draws import check_drawn, check_sampler, draw, draw_apart, given_sampler, log_probabilities, noise_weights
 from hogvec._hierarchical import PathModel, TreeModel, model_of, repeat_rows, repeat_weights
 from hogvec._loss import Doubles, Floats, Gradients, Ids, Link, Loss, Targets, TopK
 from hogvec._output_loss import MULTI_LABEL, OutputLoss, SoftmaxOfOutputs
@@ -214,6 +214,12 @@ class SampledSoftmax(SoftmaxOfOutputs):
     multi_label : {"split", "independent"}, default "split"
         The n targets of an example share one softmax with label 1 / n each, or are examples of their own, each
         without the others as candidates. For the methods.
+    correction : float, default 1.0
+        What logQ is multiplied by before it is subtracted, 0 to 1. With 0 scores are compared as they are, and what is
+        drawn often is learned to be improbable. Below 1 only for "tf"; not in a trainer of windows.
+    shared : bool, default True
+        Whether a mini-batch shares its draws. Otherwise each target has its own, and a softmax over itself and them:
+        with one draw and a `correction` of 0 that is BPR [4]_. Not in a trainer of windows.
 
     Raises
     ------
@@ -230,6 +236,7 @@ class SampledSoftmax(SoftmaxOfOutputs):
        language model", IEEE Transactions on Neural Networks 19 (2008).
     .. [3] K. Khrylchenko et al., "Correcting the logQ correction: revisiting sampled softmax for large-scale
        retrieval", RecSys 2025, arXiv:2507.09331.
+    .. [4] S. Rendle et al., "BPR: Bayesian personalized ranking from implicit feedback", UAI 2009, arXiv:1205.2618.
 
     Examples
     --------
@@ -248,9 +255,13 @@ class SampledSoftmax(SoftmaxOfOutputs):
     remove_accidental_hits: bool | None = None
     label_smoothing: float = 0.0
     multi_label: str = "split"
+    correction: float = 1.0
+    shared: bool = True
 
     def __post_init__(self) -> None:
         check_sampler(self.sampler)
+        check_float("correction", self.correction, minimum=0.0, maximum=1.0)
+        check_bool("shared", self.shared)
         if self.num_sampled is not None:
             check_int("num_sampled", self.num_sampled, minimum=1)
         elif not isinstance(self.sampler, InBatchSampler):
@@ -265,11 +276,23 @@ class SampledSoftmax(SoftmaxOfOutputs):
                 raise ValueError(f'remove_accidental_hits must be {needed} with positive="{self.positive}"')
         if self.label_smoothing > 0 and self.positive != "tf":
             raise ValueError(f'label_smoothing must be 0 with positive="{self.positive}", got {self.label_smoothing}')
+        if self.correction < 1 and self.positive != "tf":
+            raise ValueError(f'correction must be 1 with positive="{self.positive}", got {self.correction:g}')
+        if not self.shared:
+            self._check_own_draws()
         if self.unique and self.sampler is not None and (self.num_sampled or 0) > self.sampler.num_classes:
             raise ValueError(
                 f"num_sampled must be at most the sampler's {self.sampler.num_classes} ids with unique=True, "
                 f"got {self.num_sampled}"
             )
+
+    def _check_own_draws(self) -> None:
+        if self.positive != "tf":
+            raise ValueError(f'shared must be True with positive="{self.positive}", got False')
+        if self.num_sampled is None or isinstance(self.sampler, HardOf):
+            raise ValueError("shared must be True for all targets of a batch, or the hardest draws, got False")
+        if self.unique and self.num_sampled > 1:
+            raise ValueError("unique must be False with several draws that are not shared, got True")
 
     @property
     def removes_hits(self) -> bool:
@@ -281,10 +304,12 @@ class SampledSoftmax(SoftmaxOfOutputs):
             raise ValueError(
                 'an example must have one target with positive="refined" and multi_label="split", got several'
             )
+        if not self.shared:
+            return self._own_candidates(targets, num_outputs, seed)
         drawn = draw(self.sampler, self.num_sampled, targets.ids, num_outputs, seed, unique=self.unique)
         # The target's own score is corrected, or its probability is needed, or neither.
         target_log_q = None if self.positive == "importance" else drawn.target_log_q
-        if self.positive != "refined":
+        if self.positive != "refined" and self.correction > 0:
             drawn.checked_target_log_q()
         return _core.LayerCandidates(
             softmax=True,
@@ -294,18 +319,50 @@ class SampledSoftmax(SoftmaxOfOutputs):
             num_draws=0.0 if drawn.unique else float(drawn.num_tries),
             shared_rows=drawn.ids,
             shared_weights=drawn.weights,
-            shared_log_q=drawn.log_q,
+            shared_log_q=self._corrected(drawn.log_q),
             targets=targets.ids,
             target_offsets=targets.offsets,
             target_weights=targets.weights,
-            target_log_q=target_log_q,
+            target_log_q=self._corrected(target_log_q),
             mask_hits=self.removes_hits,
             hard_of=drawn.hard_of,
+        )
+
+    def _corrected(self, log_q: Doubles | None) -> Doubles | None:
+        return None if log_q is None or self.correction == 0 else self.correction * log_q
+
+    def _own_candidates(self, targets: Targets, num_outputs: int, seed: int) -> _core.LayerCandidates:
+        """Return the candidates of examples that share none: the target, then its draws."""
+        if targets.offsets is not None:
+            raise ValueError("an example must have one target with shared=False, got several")
+        drawn = draw_apart(self.sampler, self.num_sampled or 0, targets.ids, num_outputs, seed)
+        rows = np.column_stack([targets.ids, drawn.ids])
+        log_q = np.column_stack([drawn.target_log_q, drawn.log_q])
+        if self.correction > 0:
+            drawn.checked_target_log_q()
+        kept = np.ones(rows.shape, dtype=bool)
+        if self.removes_hits:
+            kept[:, 1:] = rows[:, 1:] != rows[:, :1]
+        labels = np.zeros(rows.shape, dtype=np.float32)
+        labels[:, 0] = 1
+        corrected = self._corrected(log_q)
+        return _core.LayerCandidates(
+            softmax=True,
+            label_smoothing=self.label_smoothing,
+            shared_rows=np.empty(0, dtype=np.int32),
+            own_offsets=np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64),
+            own_rows=rows[kept],
+            own_labels=labels[kept],
+            own_log_q=None if corrected is None else corrected[kept],
         )
 
     def _objective(self, counts: Ids) -> _core.Objective:
         if self.positive != "tf":
             raise ValueError(f'positive must be "tf" in a trainer, got "{self.positive}"')
+        if self.correction < 1:
+            raise ValueError(f"correction must be 1 in a trainer of windows, got {self.correction:g}")
+        if not self.shared:
+            raise ValueError("shared must be True in a trainer of windows, got False")
         self._refuse_cosines()
         weights = noise_weights(self.sampler, counts, power=1.0)
         check_drawn(weights, counts)

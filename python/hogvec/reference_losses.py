@@ -7,7 +7,7 @@ work with. All losses stand side by side, each with its formula: the file is lon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -42,8 +42,8 @@ class Draws:
 
     Attributes
     ----------
-    ids : ndarray of int64, shape (n,)
-        With multiplicity.
+    ids : ndarray of int64, shape (n,) or (B, n)
+        With multiplicity; of two axes where every example has draws of its own.
     log_expected : ndarray of float64, shape (V,)
         ln E of every output: how often it was to be expected among the draws.
     log_probability : ndarray of float64, shape (V,)
@@ -111,7 +111,8 @@ def draw(loss: AnyLoss, targets: ArrayLike, *, seed: int = 1) -> Draws:
         return Draws(ids=np.zeros(0, np.int64), log_expected=none, log_probability=none, unique=False)
     assert isinstance(loss, (NegativeSampling, NCE, SampledSoftmax))
     n = loss.num_sampled if isinstance(loss, SampledSoftmax) else loss.negatives
-    unique = isinstance(loss, SampledSoftmax) and loss.unique and n is not None
+    apart = isinstance(loss, SampledSoftmax) and not loss.shared
+    unique = isinstance(loss, SampledSoftmax) and loss.unique and n is not None and not apart
     hardest_of = 1
     if isinstance(sampler, HardOf):
         hardest_of, sampler = sampler.m, sampler.sampler
@@ -121,8 +122,12 @@ def draw(loss: AnyLoss, targets: ArrayLike, *, seed: int = 1) -> Draws:
     for part in parts:
         if isinstance(part, InBatchSampler):
             part.update(targets)
+    ids: Ids
     if n is None:  # every target of the batch is a draw
         ids, num_tries = targets.ravel(), targets.size
+    elif apart:
+        ids = sampler.sample(n * targets.size, unique=False, seed=seed).ids.reshape(-1, n).astype(np.int64)
+        num_tries = n
     else:
         sample = sampler.sample(n, unique=unique, seed=seed)
         ids, num_tries = sample.ids.astype(np.int64), sample.num_tries
@@ -202,7 +207,8 @@ def output_gradients(
     importance = np.ones(len(hidden)) if example_weights is None else np.asarray(example_weights, np.float64)
     values, by_scores = np.zeros(len(hidden)), np.zeros_like(scores)
     for b in range(len(hidden)):
-        values[b], by_scores[b] = loss_of_scores(loss, scores[b], by_example[b], draws)
+        mine = draws if draws.ids.ndim == 1 else replace(draws, ids=draws.ids[b])
+        values[b], by_scores[b] = loss_of_scores(loss, scores[b], by_example[b], mine)
     values *= importance
     by_scores *= importance[:, None] / getattr(loss, "temperature", 1.0)
     if not getattr(loss, "normalize", False):
@@ -249,7 +255,8 @@ def loss_of_scores(
             corrected = s - draws.log_expected - loss.log_z
             return _logistic(corrected, distinct, labels, _kept(loss, s, distinct, draws))
         case SampledSoftmax(positive="tf"):
-            o, kept = s - draws.log_expected, _kept(loss, s, distinct, draws)
+            o = s - loss.correction * draws.log_expected if loss.correction > 0 else s
+            kept = _kept(loss, s, distinct, draws)
             if split:
                 return _cross_entropy(o, distinct, labels, kept, loss.label_smoothing)
             return _sum([_cross_entropy(o, [t], [y], kept, loss.label_smoothing) for t, y in _pairs(distinct, labels)])

@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,20 @@ from numpy.typing import NDArray
 from hogvec import _core
 from hogvec._loss import Loss
 from hogvec._progress import Callback, EpochReport, Progress, progress_bar, show_on
+from hogvec._retrieval_training import RetrieverRun, RetrieverTables, Validation
 from hogvec._system import available_memory, number_of_threads
 from hogvec._validate import check_float, check_int
 from hogvec.batch import Batch
 from hogvec.corpus import Corpus
 from hogvec.fasttext_model import fasttext_nodes
 from hogvec.graphs import Walks
+from hogvec.interactions import Interactions
 from hogvec.keyed_vectors import KeyedVectors
-from hogvec.losses import HierarchicalSoftmax, NegativeSampling
+from hogvec.losses import HierarchicalSoftmax, NegativeSampling, Softmax
 from hogvec.models import CBOW, Architecture, FastText, SkipGram
-from hogvec.optimizers import SGD, Optimizer
+from hogvec.optimizers import SGD, Adam, Optimizer
+from hogvec.recommender import Recommender
+from hogvec.retriever import Retriever
 from hogvec.subword_vectors import SubwordVectors
 from hogvec.vocabulary import Vocabulary
 
@@ -49,11 +53,11 @@ class Trainer:
 
     Parameters
     ----------
-    architecture : SkipGram, CBOW or FastText
+    architecture : SkipGram, CBOW, FastText or Retriever
     loss : NegativeSampling, NCE, SampledSoftmax, HierarchicalSoftmax, Softmax or OneVsAll, optional
-        Default: ``NegativeSampling()``.
+        Default: ``NegativeSampling()``, for a Retriever ``Softmax()``.
     optimizer : SGD, Momentum, RMSProp, AdaGrad or Adam, optional
-        Default: ``SGD()``.
+        Default: ``SGD()``, for a Retriever ``Adam(learning_rate=0.01)``.
     threads : int, optional
         Workers, 1 to 1024. Default: the cores that this process may use. The examples are the same for any number; with
         one thread the tables are the same to the bit for the same seed, instruction set and version.
@@ -82,28 +86,33 @@ class Trainer:
 
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: Architecture | Retriever,
         loss: Loss | None = None,
         optimizer: Optimizer | None = None,
         *,
         threads: int | None = None,
         seed: int = 1,
     ) -> None:
-        if not isinstance(architecture, (SkipGram, CBOW, FastText)):
-            raise TypeError(f"architecture must be a SkipGram, a CBOW or a FastText, got {architecture!r}")
+        if not isinstance(architecture, (SkipGram, CBOW, FastText, Retriever)):
+            raise TypeError(f"architecture must be a SkipGram, a CBOW, a FastText or a Retriever, got {architecture!r}")
         if loss is not None and not isinstance(loss, Loss):
             raise TypeError(f"loss must be a Loss such as NegativeSampling(), got {loss!r}")
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be an SGD, Momentum, RMSProp, AdaGrad or Adam, got {optimizer!r}")
-        self.architecture: Architecture = architecture
-        self.loss: Loss = loss if loss is not None else NegativeSampling()
-        if isinstance(architecture, FastText):
+        self.architecture: Architecture | Retriever = architecture
+        retrieves = isinstance(architecture, Retriever)
+        self.loss: Loss = loss if loss is not None else Softmax() if retrieves else NegativeSampling()
+        if isinstance(architecture, (FastText, Retriever)):
             architecture._check_loss(self.loss)
-        self.optimizer: Optimizer = optimizer if optimizer is not None else SGD()
+        default = Adam(learning_rate=0.01) if retrieves else SGD()
+        self.optimizer: Optimizer = optimizer if optimizer is not None else default
         self.threads = number_of_threads(threads)
         self.seed = check_int("seed", seed, minimum=0, maximum=2**64 - 1)
         self.history: list[EpochReport] = []
+        if retrieves and self.optimizer.learning_rate is None:
+            raise ValueError(f"learning_rate must be given to the optimizer of a Retriever, got {self.optimizer!r}")
         self._tables: _core.Tables | None = None
+        self._retrieval: RetrieverTables | None = None
         self._vocabulary: Vocabulary | None = None
         self._subwords: _core.Subwords | None = None
         self._epochs_begun = 0
@@ -121,11 +130,14 @@ class Trainer:
         """The highest learning rate of a run."""
         if self.optimizer.learning_rate is not None:
             return self.optimizer.learning_rate
-        return self.architecture.default_learning_rate(self.loss)
+        return self._word_model.default_learning_rate(self.loss)
 
     @property
     def input_table(self) -> NDArray[np.float32]:
-        """The vectors being trained, shape (rows, dim): a live, writable view, never a copy."""
+        """The vectors being trained, shape (rows, dim): a live, writable view, never a copy.
+
+        Of a Retriever: the rows of users, then those of items in histories, as far as it has them.
+        """
         return self._made_tables().input
 
     @property
@@ -141,6 +153,8 @@ class Trainer:
         "output_steps" count the updates of each row (uint32). Empty for SGD.
         """
         tables = self._made_tables()
+        if isinstance(tables, RetrieverTables):
+            return tables.optimizer_state()
         names = self.optimizer._state_names()
         return {
             f"{side}_{names[part]}": array
@@ -170,11 +184,12 @@ class Trainer:
         MemoryError
             If the tables do not fit into the memory available; says how much they need.
         RuntimeError
-            If the trainer is training.
+            If the trainer is training, or has a Retriever, whose tables `fit` makes.
         """
         given = [input_rows is not None, output_rows is not None]
         if not all(given) if corpus is None else any(given):
             raise TypeError("initialize takes either a corpus or both input_rows and output_rows")
+        _ = self._word_model
         with self._one_call():
             self._make_tables(corpus, input_rows, output_rows)
 
@@ -193,7 +208,7 @@ class Trainer:
         most = 2**32 - 1
         inputs = check_int("input_rows", input_rows, minimum=1, maximum=most)
         outputs = check_int("output_rows", output_rows, minimum=1, maximum=most)
-        dim = self.architecture.dim
+        dim = self._word_model.dim
         settings = self.optimizer._settings()
         tables = f"tables of {inputs:,} and {outputs:,} rows of {dim:,} floats"
         needed = table_bytes(inputs + outputs, dim)
@@ -202,7 +217,7 @@ class Trainer:
             needed += kept
         check_table_memory(tables, needed)
         try:
-            self._tables = _core.Tables(inputs, outputs, dim, self.seed, settings, self.architecture._initial_range)
+            self._tables = _core.Tables(inputs, outputs, dim, self.seed, settings, self._word_model._initial_range)
         except MemoryError:
             raise MemoryError(
                 f"{tables} need {needed / 2**30:.1f} GiB, got too little memory from the system"
@@ -213,6 +228,7 @@ class Trainer:
         self._results.clear()
         self.history = []
 
+    @overload
     def fit(
         self,
         corpus: Corpus | Walks,
@@ -220,12 +236,37 @@ class Trainer:
         epochs: int = 5,
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
-    ) -> KeyedVectors:
+    ) -> KeyedVectors: ...
+
+    @overload
+    def fit(
+        self,
+        corpus: Interactions,
+        *,
+        epochs: int = 5,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+        validation: Interactions | None = None,
+        metric: str = "recall@20",
+        patience: int = 5,
+    ) -> Recommender: ...
+
+    def fit(
+        self,
+        corpus: Corpus | Walks | Interactions,
+        *,
+        epochs: int = 5,
+        callbacks: Sequence[Callback] = (),
+        progress: bool | None = None,
+        validation: Interactions | None = None,
+        metric: str = "recall@20",
+        patience: int = 5,
+    ) -> KeyedVectors | Recommender:
         """Train on a corpus; called again, continue with the tables as they are under a new learning-rate schedule.
 
         Parameters
         ----------
-        corpus : Corpus or Walks
+        corpus : Corpus or Walks, or Interactions for a Retriever
         epochs : int, default 5
             At least 1.
         callbacks : sequence of callable, optional
@@ -233,12 +274,19 @@ class Trainer:
             ``progress.stop()`` ends the run.
         progress : bool, optional
             Whether to show a bar. Default: if standard error is a terminal.
+        validation : Interactions, optional
+            For a Retriever: items that are ranked after every epoch. The best epoch is returned, and training ends when
+            `patience` epochs in a row were not better.
+        metric : str, default "recall@20"
+            Of the validation, as in `evaluate.ranking`.
+        patience : int, default 5
 
         Returns
         -------
         KeyedVectors
             The words with the input table: a live view of it, which a later call changes. Copy it to keep it. In a
-            corpus of ids without a vocabulary, the word of id 7 is "7". Of a FastText, `SubwordVectors`.
+            corpus of ids without a vocabulary, the word of id 7 is "7". Of a FastText, `SubwordVectors`; of a
+            Retriever, a `Recommender`, which is a copy.
 
         Raises
         ------
@@ -257,7 +305,14 @@ class Trainer:
         for callback in callbacks:
             if not callable(callback):
                 raise TypeError(f"callbacks must be callable, got {callback!r}")
-        check_corpus(corpus)
+        if isinstance(self.architecture, Retriever):
+            data = check_interactions(corpus)
+            judge = None if validation is None else Validation.of(validation, data, metric, patience)
+            with self._one_call():
+                return self._fit_retriever(self.architecture, data, epochs, callbacks, progress, judge)
+        if validation is not None:
+            raise TypeError("validation must be left out without a Retriever, got some")
+        corpus = check_corpus(corpus)
         with self._one_call():
             if self._tables is None:
                 self._make_tables(corpus)
@@ -266,18 +321,54 @@ class Trainer:
             with progress_bar(progress, total=total, unit=" words", unit_scale=True, dynamic_ncols=True) as bar:
                 watchers = callbacks if bar is None else [*callbacks, show_on(bar)]
                 try:
-                    trained = self._run(self._made_tables(), corpus, epochs, watchers)
+                    trained = self._run(self._word_tables(), corpus, epochs, watchers)
                 finally:
                     self._forget_norms()
             if trained == 0:
                 rule = "the corpus must hold something to train on, got no sequence with two words"
-                if self.architecture.subsample > 0:
+                if self._word_model.subsample > 0:
                     rule += (
-                        f" left after subsampling with subsample={self.architecture.subsample:g}: raise it, or set it "
+                        f" left after subsampling with subsample={self._word_model.subsample:g}: raise it, or set it "
                         "to 0 to keep every word"
                     )
                 raise NothingToTrainError(rule)
             return self._vectors(corpus)
+
+    def _fit_retriever(
+        self,
+        retriever: Retriever,
+        data: Interactions,
+        epochs: int,
+        callbacks: list[Callback],
+        progress: bool | None,
+        validation: Validation | None,
+    ) -> Recommender:
+        if self._retrieval is None:
+            inputs, outputs = retriever._input_rows(data), data.num_items
+            settings = self.optimizer._settings()
+            needed = sum(4 * n * retriever.dim + settings.state_bytes(n, retriever.dim) for n in (inputs, outputs))
+            tables = (
+                f"tables of {inputs:,} and {outputs:,} rows of {retriever.dim:,} floats, with what is kept for them,"
+            )
+            check_table_memory(tables, needed)
+            self._retrieval = RetrieverTables(retriever, self.optimizer, data, self.seed)
+        self._retrieval.check(data)
+        with progress_bar(
+            progress, total=epochs * len(data), unit=" interactions", unit_scale=True, dynamic_ncols=True
+        ) as bar:
+            return RetrieverRun(
+                tables=self._retrieval,
+                retriever=retriever,
+                loss=retriever._loss_for(self.loss, data),
+                optimizer=self.optimizer,
+                learning_rate=self.learning_rate,
+                data=data,
+                epochs=epochs,
+                seed=self.seed,
+                threads=self.threads,
+                validation=validation,
+                watchers=callbacks if bar is None else [*callbacks, show_on(bar)],
+            ).fit(self.history)
 
     def train_batch(self, batch: Batch, *, learning_rate: float | None = None) -> float:
         """Train on examples of one's own, on the calling thread.
@@ -319,7 +410,7 @@ class Trainer:
         with self._one_call():
             try:
                 link, scale = self.loss._link
-                return self._made_tables().train_batch(
+                return self._word_tables().train_batch(
                     **batch._arrays(), link=link, score_scale=scale, learning_rate=rate
                 )
             finally:
@@ -356,7 +447,18 @@ class Trainer:
         finally:
             self._busy.release()
 
-    def _made_tables(self) -> _core.Tables:
+    @property
+    def _word_model(self) -> Architecture:
+        if isinstance(self.architecture, Retriever):
+            raise RuntimeError("a Retriever must be trained by fit, on Interactions")
+        return self.architecture
+
+    def _made_tables(self) -> _core.Tables | RetrieverTables:
+        if self._retrieval is not None:
+            return self._retrieval
+        return self._word_tables()
+
+    def _word_tables(self) -> _core.Tables:
         if self._tables is None:
             raise RuntimeError("the tables must be made first: call fit or initialize")
         return self._tables
@@ -413,8 +515,8 @@ class Trainer:
             settings: dict[str, Any] = {
                 "counts": counts,
                 "objective": objective,
-                "architecture": self.architecture._window_settings(),
-                "subsample": self.architecture.subsample,
+                "architecture": self._word_model._window_settings(),
+                "subsample": self._word_model.subsample,
                 "learning_rate": self.learning_rate,
                 "schedule": self.optimizer.schedule._settings(),
                 "run_epoch": run_epoch,
@@ -464,11 +566,18 @@ class Trainer:
             vectors._forget_norms()
 
 
-def check_corpus(corpus: Corpus | Walks) -> Corpus | Walks:
+def check_corpus(corpus: object) -> Corpus | Walks:
     """Return `corpus` if it is one."""
     if not isinstance(corpus, (Corpus, Walks)):
         raise TypeError(f"corpus must be a Corpus or Walks, got {corpus!r:.80}")
     return corpus
+
+
+def check_interactions(data: object) -> Interactions:
+    """Return `data` if these are interactions."""
+    if not isinstance(data, Interactions):
+        raise TypeError(f"a Retriever must be trained on Interactions, got {type(data).__name__}")
+    return data
 
 
 def check_table_memory(tables: str, needed: int) -> None:

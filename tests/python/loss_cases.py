@@ -89,6 +89,8 @@ ALL_LOSSES: dict[str, Make] = {
     "tf, temperature": lambda v, n: SampledSoftmax(min(n, v), sampler=unigram(v), temperature=0.5),
     "tf, cosine": lambda v, n: SampledSoftmax(min(n, v), sampler=unigram(v), temperature=0.2, normalize=True),
     "tf, hard": lambda v, n: SampledSoftmax(max(1, min(n, v // 3)), sampler=HardOf(3, unigram(v))),
+    "tf, half corrected": lambda v, n: SampledSoftmax(min(n, v), sampler=unigram(v), correction=0.5),
+    "tf, uncorrected": lambda v, n: SampledSoftmax(n, sampler=unigram(v), unique=False, correction=0.0),
     "tf, whole batch": lambda v, n: SampledSoftmax(None, sampler=in_batch(v)),
     "tf, from the batch": lambda v, n: SampledSoftmax(n, sampler=in_batch(v), unique=False),
     "tf, learned": lambda v, n: SampledSoftmax(min(n, v), sampler=learned(v)),

@@ -831,8 +831,11 @@ def test_numbers_of_a_trainer_may_be_numpy_integers(topics: Corpus) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Trainer("skipgram"), "architecture must be a SkipGram, a CBOW or a FastText, got 'skipgram'"),
-        (lambda: Trainer(SkipGram), "architecture must be a SkipGram, a CBOW or a FastText, got <class"),
+        (
+            lambda: Trainer("skipgram"),
+            "architecture must be a SkipGram, a CBOW, a FastText or a Retriever, got 'skipgram'",
+        ),
+        (lambda: Trainer(SkipGram), "architecture must be a SkipGram, a CBOW, a FastText or a Retriever, got <class"),
         (
             lambda: Trainer(SkipGram(), "ns"),
             "loss must be a Loss such as NegativeSampling.., got 'ns'",

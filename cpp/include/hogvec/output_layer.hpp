@@ -30,12 +30,13 @@ struct LayerCandidates {
   std::span<const std::int64_t> target_offsets;   // (B + 1,), default one target each
   std::span<const float> target_weights;          // what labels are in proportion to, default 1
   std::span<const double> target_log_q;           // default 0
-  bool mask_hits = true;   // a shared candidate is none for the examples whose target it is
+  bool mask_hits = true;                          // a shared candidate is none for the examples whose target it is
 
   // Or own candidates as they are, when own_offsets is given: no targets and no hits then.
   std::span<const std::int64_t> own_offsets;   // (B + 1,)
   std::span<const std::int64_t> own_rows;
   std::span<const float> own_labels;
+  std::span<const double> own_log_q;   // default 0
 
   // Of every so many shared candidates, in their order, an example keeps the one with the highest score.
   std::int64_t hard_of = 1;
