@@ -33,6 +33,7 @@ from hogvec._cli_tools import (
     print_table,
 )
 from hogvec.cli_classify import add_classify
+from hogvec.cli_items import add_items
 from hogvec.cli_lm import add_lm
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_convert,
         add_classify,
         add_lm,
+        add_items,
         _add_info,
         _add_demo,
     ):
