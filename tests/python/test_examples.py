@@ -21,18 +21,22 @@ def run(script: str, *arguments: str, folder: Path, monkeypatch: pytest.MonkeyPa
     runpy.run_path(str(EXAMPLES / script), run_name="__main__")
 
 
+MEASUREMENTS = {"which_noise.py", "popularity_bias.py"}  # with their pictures
+
+
 def neighbours(line: str) -> set[str]:
     return {word.strip(",") for word in line.split()}
 
 
 def test_every_example_is_tested() -> None:
-    tested = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "tune_vectors.py", "which_noise.py"}
-    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+    short = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "tune_vectors.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == short | MEASUREMENTS
 
 
-# which_noise.py is a measurement with its pictures.
 @pytest.mark.parametrize(
-    "script", sorted(set(EXAMPLES.glob("*.py")) - {EXAMPLES / "which_noise.py"}), ids=lambda path: path.name
+    "script",
+    sorted(path for path in EXAMPLES.glob("*.py") if path.name not in MEASUREMENTS),
+    ids=lambda path: path.name,
 )
 def test_an_example_has_fewer_than_forty_lines(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 40
@@ -142,3 +146,17 @@ def test_which_noise_says_what_a_picture_needs(tmp_path: Path, monkeypatch: pyte
         SystemExit, match=r"^the picture needs matplotlib: pip install hogvec\[plot\], or use --no-plot$"
     ):
         run("which_noise.py", folder=tmp_path, monkeypatch=monkeypatch)
+
+
+def test_popularity_bias_shows_what_the_correction_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    options = ["--no-plot", "--users", "600", "--items", "150", "--epochs", "40"]
+    run("popularity_bias.py", *options, folder=tmp_path, monkeypatch=monkeypatch)
+    rows = {
+        line.split()[0]: [float(word) for word in line.split()[1:]]
+        for line in capsys.readouterr().out.splitlines()[1:3]
+    }
+    assert rows["corrected"][1] > rows["uncorrected"][1] + 0.2
+    assert rows["corrected"][2] > rows["uncorrected"][2]
+    assert list(tmp_path.iterdir()) == []
