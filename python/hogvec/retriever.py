@@ -43,8 +43,9 @@ class Retriever:
     decay : float, default 0.8
         Of "exp", above 0 and below 1.
     targets : {"next", "all"}, default "next"
-        What a history must find: the item that follows it, or any item of the user by some of the others, drawn anew
-        in every epoch, where the order says nothing.
+        What a history must find: the item that follows it; or, where the order says nothing, other items of the user.
+        With "all" a user's items are parted at random in every epoch: one half is the history, the other its targets,
+        all at once. A loss that takes one target at a time has some of the others as its history.
     normalize : bool, default True
         Scores are cosines: the vectors of users and items are divided by their lengths.
     temperature : float, default 0.1
@@ -173,18 +174,19 @@ def takes_all_targets(loss: OutputLoss) -> bool:
 class Examples:
     """The examples of interactions under a retriever and a loss, by number; made mini-batch by mini-batch.
 
-    An example is a user with all items where the loss allows it, else an interaction, with its history if there are
-    such. Users without an item have none, and neither has the first interaction of a user who is a history alone.
+    An example is a user with all items, or with two halves of them, where the retriever and the loss allow it; else an
+    interaction, with its history if there are such. Users without an item have none, and neither has the first
+    interaction of a user who is a history alone.
     """
 
     def __init__(self, retriever: Retriever, loss: OutputLoss, data: Interactions) -> None:
         self._retriever, self._data = retriever, data
         self._histories = Histories(retriever, data.num_users if retriever.has_user_rows else 0)
-        self._of_whole_users = not retriever.has_histories and takes_all_targets(loss)
+        self._of_whole_users = takes_all_targets(loss) and (not retriever.has_histories or retriever.targets == "all")
         self._shares_labels = getattr(loss, "multi_label", "independent") == "split"
         sizes = np.diff(data.offsets)
         if self._of_whole_users:
-            self._numbers = np.flatnonzero(sizes > 0)
+            self._numbers = np.flatnonzero(sizes >= (1 if retriever.has_user_rows else 2))
             return
         self._users = data.users
         numbers = np.arange(len(data))
@@ -200,22 +202,39 @@ class Examples:
     def batch(self, chosen: Ids, random: np.random.Generator) -> MiniBatch:
         """Return the examples of these numbers below `len`."""
         numbers = self._numbers[chosen]
-        return self._of_users(numbers) if self._of_whole_users else self._of_interactions(numbers, random)
+        if not self._of_whole_users:
+            return self._of_interactions(numbers, random)
+        return self._of_halves(numbers, random) if self._retriever.has_histories else self._of_users(numbers)
 
     def _of_users(self, users: Ids) -> MiniBatch:
-        data = self._data
-        begins = data.offsets[users]
-        sizes = data.offsets[users + 1] - begins
+        begins = self._data.offsets[users]
+        sizes = self._data.offsets[users + 1] - begins
+        return self._with_targets(Bags(np.arange(len(users) + 1), users, None), ranges(begins, sizes), sizes)
+
+    def _of_halves(self, users: Ids, random: np.random.Generator) -> MiniBatch:
+        """Return the users with a random half of their items as histories, and the other half as targets."""
+        begins = self._data.offsets[users]
+        sizes = self._data.offsets[users + 1] - begins
         places = ranges(begins, sizes)
+        places = places[np.lexsort((random.random(len(places)), np.repeat(np.arange(len(users)), sizes)))]
+        begins = offsets_of(sizes)[:-1]
+        taken = np.minimum(sizes // 2, self._histories.length)
+        bags = self._histories.bags(self._data.items[places], begins, begins + taken)
+        if self._retriever.user == "both":
+            bags = with_rows(bags, users)
+        return self._with_targets(bags, places[ranges(begins + taken, sizes - taken)], sizes - taken)
+
+    def _with_targets(self, bags: Bags, places: Ids, sizes: Ids) -> MiniBatch:
+        """Return bags with so many of the interactions as targets each, at least one."""
+        data = self._data
         weights = None if data.weights is None else data.weights[places]
         offsets = offsets_of(sizes)
         total = sizes if weights is None else np.add.reduceat(weights, offsets[:-1])
-        if not self._shares_labels:  # then labels are the weights
-            total = np.ones(len(users))
         return MiniBatch(
-            bags=Bags(np.arange(len(users) + 1), users, None),
+            bags=bags,
             targets=Targets(data.items[places].astype(np.int64), offsets, weights),
-            weights=total.astype(np.float32),
+            # Labels are the weights already, or shares of a whole.
+            weights=total.astype(np.float32) if self._shares_labels else np.ones(len(sizes), np.float32),
         )
 
     def _of_interactions(self, places: Ids, random: np.random.Generator) -> MiniBatch:

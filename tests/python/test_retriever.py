@@ -16,6 +16,7 @@ from hogvec import (
     HierarchicalSoftmax,
     InBatchSampler,
     Interactions,
+    Loss,
     NegativeSampling,
     OneVsAll,
     Recommender,
@@ -63,9 +64,11 @@ def finds_groups(model: Recommender) -> float:
 # ---- examples ------------------------------------------------------------------------------------------------------
 
 
-def bags_of(data: Interactions, retriever: Retriever) -> list[tuple[list[int], list[float], list[int]]]:
+def bags_of(
+    data: Interactions, retriever: Retriever, loss: Loss | None = None
+) -> list[tuple[list[int], list[float], list[int]]]:
     """Rows and weights of every example, and its targets, in the order of the interactions."""
-    examples = Examples(retriever, retriever._loss_for(Softmax(), data), data)
+    examples = Examples(retriever, retriever._loss_for(loss or Softmax(), data), data)
     batch = examples.batch(np.arange(len(examples)), np.random.default_rng(1))
     offsets, rows, weights = batch.bags
     weights = np.ones(len(rows)) if weights is None else weights
@@ -109,11 +112,20 @@ def test_both_is_the_row_of_the_user_and_the_history_whose_rows_follow() -> None
 
 def test_with_all_targets_a_history_is_other_items_of_the_user() -> None:
     data = Interactions([0, 5, 6], [0, 1, 2, 3, 4, 5])
-    found = bags_of(data, Retriever(4, user="history", targets="all", history_length=3))
+    found = bags_of(data, Retriever(4, user="history", targets="all", history_length=3), NegativeSampling(2))
     assert [example[2] for example in found] == [[0], [1], [2], [3], [4]]
     for rows, _, target in found:
         assert len(set(rows)) == 3
         assert set(rows) <= set(range(5)) - set(target)
+
+
+def test_with_all_targets_at_once_the_items_of_a_user_are_parted() -> None:
+    data = Interactions([0, 5, 6, 9], [0, 1, 2, 3, 4, 5, 6, 7, 7], weights=[1, 2, 3, 4, 5, 6, 7, 8, 9])
+    for user, kept in (("history", [[0, 1, 2, 3, 4], [6, 7, 7]]), ("both", [[0, 1, 2, 3, 4], [5], [6, 7, 7]])):
+        found = bags_of(data, Retriever(4, user=user, targets="all"))
+        parts = [[row - 3 * (user == "both") for row in rows[user == "both" :]] for rows, _, _ in found]
+        assert [sorted(part + targets) for part, (_, _, targets) in zip(parts, found, strict=True)] == kept
+        assert [len(part) for part in parts] == [len(items) // 2 for items in kept]
 
 
 # ---- gradients -----------------------------------------------------------------------------------------------------
