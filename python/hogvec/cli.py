@@ -33,6 +33,7 @@ from hogvec._cli_tools import (
     print_table,
 )
 from hogvec.cli_classify import add_classify
+from hogvec.cli_graph import add_graph
 from hogvec.cli_lm import add_lm
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_analogy,
         _add_convert,
         add_classify,
+        add_graph,
         add_lm,
         _add_info,
         _add_demo,
