@@ -7,6 +7,7 @@ namespace py = pybind11;
 
 namespace hogvec::bindings {
 
+void bind_arrow(py::module_& module);
 void bind_corpus(py::module_& module);
 void bind_documents(py::module_& module);
 void bind_graph(py::module_& module);

@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   hogvec::bindings::bind_word2vec_format(module);
   hogvec::bindings::bind_subword(module);
   hogvec::bindings::bind_corpus(module);
+  hogvec::bindings::bind_arrow(module);
   hogvec::bindings::bind_documents(module);
   hogvec::bindings::bind_sampler(module);
   hogvec::bindings::bind_tree(module);

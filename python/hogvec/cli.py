@@ -33,6 +33,7 @@ from hogvec._cli_tools import (
     print_table,
 )
 from hogvec.cli_classify import add_classify
+from hogvec.cli_graph import add_graph
 from hogvec.cli_items import add_items
 from hogvec.cli_lm import add_lm
 
@@ -116,8 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         _add_analogy,
         _add_convert,
         add_classify,
-        add_lm,
         add_items,
+        add_graph,
+        add_lm,
         _add_info,
         _add_demo,
     ):

@@ -1,21 +1,23 @@
 """A corpus: sequences of ids, end to end in one array, made of text, of sequences of words or of ids.
 
-One class with five ways to make it, each described in full, and so longer than others; how files are read and written
-is in `_text_files.py` and `_corpus_file.py`.
+One class with eight ways to make it, each described in full, and so longer than others; how files and columns are read
+and written is in `_text_files.py`, `_arrow.py` and `_corpus_file.py`.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._arrow import parquet_batches, read_ids, read_words, readers_of
 from ._corpus_file import begin_file, finish_file, read_file
 from ._files import replace_file
 from ._progress import progress_bar
@@ -33,7 +35,8 @@ _MOST_BLOCK_BYTES = 1 << 26
 class Corpus:
     """Sequences of ids, as one array of tokens and one of offsets, with how often each id occurs.
 
-    Made by `from_file`, `from_sequences`, `from_ids` or `load`, and never changed by anything here.
+    Made by `from_file`, `from_sequences`, `from_ids`, `from_arrow`, `from_parquet`, `from_csr` or `load`, and never
+    changed by anything here.
 
     Attributes
     ----------
@@ -241,6 +244,157 @@ class Corpus:
         counts = _core.count_ids(tokens, limit)
         seconds = {"counting": time.perf_counter() - start, "encoding": 0.0}
         return cls._make(tokens.astype(np.int32, copy=False), starts, counts, None, len(tokens), seconds)
+
+    @classmethod
+    def from_csr(cls, matrix: Any) -> Corpus:
+        """Take the rows of a sparse matrix as sequences of the columns that they name, such as users and their items.
+
+        Parameters
+        ----------
+        matrix : SciPy sparse matrix, shape (n_sequences, n_ids)
+            Its values play no part, but for those stored zeros that are left out.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError, MemoryError
+            `matrix` is no sparse matrix, or as for `from_ids`.
+        """
+        if not hasattr(matrix, "tocsr") or len(matrix.shape) != 2:
+            raise TypeError(f"matrix must be a SciPy sparse matrix, got {type(matrix).__name__}")
+        rows = matrix.tocsr()
+        if (rows.data == 0).any():
+            rows = rows.copy()
+            rows.eliminate_zeros()
+        return cls.from_ids(rows.indices, rows.indptr, num_ids=max(rows.shape[1], 1))
+
+    @classmethod
+    def from_arrow(
+        cls,
+        data: Any,
+        column: str | None = None,
+        *,
+        renumber: bool | None = None,
+        num_ids: int | None = None,
+        min_count: int | None = None,
+        max_size: int | None = None,
+        keep: Iterable[str] = (),
+        vocabulary: Vocabulary | None = None,
+    ) -> Corpus:
+        """Take a column of Arrow data, of pyarrow, polars, pandas, duckdb and others: nothing is made a Python object.
+
+        A column may hold lists of integers, each a sequence of ids, or lists of strings, each a sequence of words;
+        integers, which are one sequence; or strings, each a text with words between whitespace. Lists may be large or
+        of a fixed size, strings large or views, and all may be encoded by a dictionary. A null in a list is left out,
+        and a null in place of a list is a sequence of nothing.
+
+        Parameters
+        ----------
+        data : object with ``__arrow_c_stream__`` or ``__arrow_c_array__``
+            A table, a batch, a column or a stream of batches, of which no more than one is held.
+        column : str, optional
+            Of a table. Default: its only one.
+        renumber : bool, default False
+            For integers that are not from 0 without gaps: number them by falling count. The words of the vocabulary
+            are then the integers in decimal digits. Otherwise integers are rows, as in `from_ids`.
+        num_ids : int, optional
+            How many rows there are, if integers are rows.
+        min_count : int, default 5
+            For strings, like the next three: as for `from_file`.
+        max_size, keep, vocabulary
+            As for `from_file`.
+
+        Raises
+        ------
+        TypeError
+            `data` has neither method.
+        ValueError
+            There is no such column or none that can be read, an argument is for the other kind of column, or as for
+            `from_ids` and `from_sequences`.
+        IndexError, MemoryError
+            As for `from_ids`.
+        RuntimeError
+            The stream reports an error.
+
+        References
+        ----------
+        Arrow's C data and stream interfaces and the PyCapsule interface:
+        https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html
+        """
+        readers = list(readers_of(data, column))
+        return cls._of_columns(
+            iter(readers), readers[0].is_text, renumber, num_ids, min_count, max_size, keep, vocabulary
+        )
+
+    @classmethod
+    def from_parquet(
+        cls,
+        paths: PathOrPaths,
+        column: str,
+        *,
+        renumber: bool | None = None,
+        num_ids: int | None = None,
+        min_count: int | None = None,
+        max_size: int | None = None,
+        keep: Iterable[str] = (),
+        vocabulary: Vocabulary | None = None,
+    ) -> Corpus:
+        """Take a column of Parquet files, one row group in memory at a time; needs ``hogvec[arrow]``.
+
+        Parameters
+        ----------
+        paths : str, PathLike or iterable of them
+        column : str
+        renumber, num_ids, min_count, max_size, keep, vocabulary
+            As for `from_arrow`.
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow.
+        OSError, TypeError, ValueError, IndexError, MemoryError, RuntimeError
+            A file cannot be read, or as for `from_arrow`.
+        """
+        if not isinstance(column, str):
+            raise TypeError(f"column must be a str, got {column!r}")
+        batches = parquet_batches(check_paths(paths), column)
+        first = next(batches, None)
+        if first is None:
+            raise ValueError("the files must have a row, got none")
+        return cls._of_columns(
+            itertools.chain([first], batches), first.is_text, renumber, num_ids, min_count, max_size, keep, vocabulary
+        )
+
+    @classmethod
+    def _of_columns(
+        cls,
+        readers: Iterator[_core.ArrowReader],
+        is_text: bool,
+        renumber: bool | None,
+        num_ids: int | None,
+        min_count: int | None,
+        max_size: int | None,
+        keep: Iterable[str],
+        vocabulary: Vocabulary | None,
+    ) -> Corpus:
+        start = time.perf_counter()
+        if is_text:
+            if renumber is not None or num_ids is not None:
+                raise ValueError("renumber and num_ids must not be given for a column of strings")
+            limits = _check_vocabulary_arguments(vocabulary, 5 if min_count is None else min_count, max_size, keep)
+            encoder = _make_encoder(vocabulary, "strict", 1)
+            read_words(readers, encoder)
+            return cls._finish(encoder, limits, vocabulary, start, "Arrow data")
+        if min_count is not None or max_size is not None or keep != () or vocabulary is not None:
+            raise ValueError("min_count, max_size, keep and vocabulary must not be given for a column of integers")
+        if renumber is not None and not isinstance(renumber, bool):
+            raise TypeError(f"renumber must be True or False, got {renumber!r}")
+        if renumber and num_ids is not None:
+            raise ValueError("num_ids must not be given with renumber=True")
+        tokens = read_ids(readers, renumber=bool(renumber))
+        if tokens.vocabulary is None:
+            return cls.from_ids(tokens.ids, tokens.offsets, num_ids=num_ids)
+        words = Vocabulary._wrap(tokens.vocabulary)
+        return cls._make(tokens.ids, tokens.offsets, words.counts, words, len(tokens.ids), tokens.seconds)
 
     @classmethod
     def encode_file(

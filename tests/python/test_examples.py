@@ -29,7 +29,7 @@ def neighbours(line: str) -> set[str]:
 
 
 def test_every_example_is_tested() -> None:
-    short = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "tune_vectors.py"}
+    short = {"word_vectors.py", "item_vectors.py", "own_pairs.py", "tune_vectors.py", "node_vectors.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == short | MEASUREMENTS
 
 
@@ -75,6 +75,18 @@ def test_own_pairs_finds_ids_of_the_same_community(
     lines = capsys.readouterr().out.splitlines()
     assert float(lines[-2].split()[3]) < float(lines[0].split()[3])
     assert {int(item.strip(",")) % 2 for item in lines[-1].split()[3:]} == {0}
+
+
+@pytest.mark.parametrize("kind", ["deepwalk", "node2vec", "line"])
+def test_node_vectors_finds_nodes_of_the_same_community(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: CAPTURED
+) -> None:
+    generator = np.random.default_rng(1)
+    edges = 2 * generator.integers(15, size=(300, 2)) + generator.integers(2, size=(300, 1))  # both even or both odd
+    np.savetxt(tmp_path / "edges.txt", edges, fmt="%d")
+    run("node_vectors.py", "edges.txt", "--kind", kind, folder=tmp_path, monkeypatch=monkeypatch)
+    near = capsys.readouterr().out.splitlines()[-1].split()[3:]
+    assert {int(node.strip(",")) % 2 for node in near} == {0}
 
 
 def test_tune_vectors_tries_again_and_goes_on_from_its_file(
