@@ -63,8 +63,7 @@ OwnedCandidates make_candidates(
     const std::optional<Array<std::int64_t>>& target_offsets, const std::optional<Array<float>>& target_weights,
     const std::optional<Array<double>>& target_log_q, bool mask_hits, std::int64_t hard_of,
     const std::optional<Array<std::int64_t>>& own_offsets, const std::optional<Array<std::int64_t>>& own_rows,
-    const std::optional<Array<float>>& own_labels,
- const std::optional<Array<double>>& own_log_q) {
+    const std::optional<Array<float>>& own_labels, const std::optional<Array<double>>& own_log_q) {
   OwnedCandidates owned;
   LayerCandidates& c = owned.candidates;
   c.link = {softmax ? Link::kSoftmax : Link::kLogistic, positive_named(positive), independent, label_smoothing,

@@ -16,7 +16,14 @@ constexpr std::uint64_t mix64(std::uint64_t z) {
 }
 
 // What a key is for: two purposes never share a stream.
-enum class Purpose : std::uint64_t { kExample = 1, kCandidates = 2, kInitialize = 3, kSample = 4, kOrder = 5, kWalk = 6 };
+enum class Purpose : std::uint64_t {
+  kExample = 1,
+  kCandidates = 2,
+  kInitialize = 3,
+  kSample = 4,
+  kOrder = 5,
+  kWalk = 6
+};
 
 // A 64-bit key of (seed, purpose, a, b), each absorbed by a bijection so that no two keys with one differing part are
 // equal.
