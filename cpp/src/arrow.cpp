@@ -79,7 +79,7 @@ class Validity {
 template <class T>
 void widen(const void* buffer, std::int64_t begin, std::int64_t n, std::int64_t* to) {
   const T* const from = static_cast<const T*>(buffer) + begin;
-  for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<std::int64_t>(from[i]);
+  std::copy(from, from + n, to);
 }
 
 void widen(ArrowValue type, const void* buffer, std::int64_t begin, std::int64_t n, std::int64_t* to) {
