@@ -1,4 +1,8 @@
-"""Neural probabilistic language models: Bengio's network, and the log-bilinear model, with any loss of the library."""
+"""Neural probabilistic language models: Bengio's network, and the log-bilinear model, with any loss of the library.
+
+One class, whose parameters, epochs, scores and files share its arrays, and so a little longer than others; the formulas
+are in `_nnlm_network.py`.
+"""
 
 from __future__ import annotations
 
