@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,7 +18,7 @@ __all__ = ["ItemKNN", "Popularity"]
 _BLOCK = 1 << 24  # scores at once: 64 MB
 
 
-class Baseline:
+class Baseline(ABC):
     """What both share: recommendations from scores of all items, some users at a time."""
 
     def __init__(self, train: Interactions) -> None:
@@ -61,8 +63,9 @@ class Baseline:
         rows = np.arange(self.train.num_users) if users is None else users
         return check_ids("users", rows, self.train.num_users).astype(np.int64)
 
+    @abstractmethod
     def _scores(self, users: NDArray[np.int64]) -> NDArray[np.float32]:
-        raise NotImplementedError
+        """Return how much users are recommended each item, (len(users), num_items)."""
 
 
 class Popularity(Baseline):

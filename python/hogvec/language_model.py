@@ -6,18 +6,29 @@ import math
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hogvec._safetensors import read_safetensors
 from hogvec._text_files import PathOrPaths, check_paths, read_bytes
 from hogvec._validate import check_int
 from hogvec.corpus import Corpus
 from hogvec.vocabulary import Vocabulary
 
-__all__ = ["UNKNOWN", "LanguageModel", "TextLike", "encode", "perplexity_of", "read_sequences", "text_and_vocabulary"]
+__all__ = [
+    "UNKNOWN",
+    "LanguageModel",
+    "TextLike",
+    "encode",
+    "perplexity_of",
+    "read_model",
+    "read_sequences",
+    "text_and_vocabulary",
+]
 
 UNKNOWN = "<unk>"
 """The word that stands for all words outside a vocabulary, if the vocabulary has it."""
@@ -140,6 +151,18 @@ class LanguageModel(ABC):
 
     def _encode(self, text: TextLike) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         return encode(text, self.vocabulary)
+
+
+def read_model(
+    path: str | os.PathLike[str], expected: Mapping[str, str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Map a file that a model's `save` wrote; ValueError if it has not the format and version expected."""
+    tensors, metadata = read_safetensors(path, "language model")
+    for key, value in expected.items():
+        if metadata.get(key) != value:
+            kind = expected["format"].removeprefix("hogvec.")
+            raise ValueError(f"{os.fspath(path)!r} must be a file of {kind}.save, got the {key} {metadata.get(key)!r}")
+    return tensors, metadata
 
 
 def perplexity_of(log_probabilities: NDArray[np.float64]) -> float:

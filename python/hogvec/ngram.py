@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from hogvec import _core
 from hogvec._files import replace_file
-from hogvec._safetensors import read_safetensors, write_safetensors
+from hogvec._safetensors import write_safetensors
 from hogvec._system import number_of_threads
 from hogvec._validate import check_choice, check_float, check_int
 from hogvec._vectors_file import word_tensors, words_of
-from hogvec.language_model import LanguageModel, TextLike, encode, text_and_vocabulary
+from hogvec.language_model import LanguageModel, TextLike, encode, read_model, text_and_vocabulary
 from hogvec.vocabulary import Vocabulary
 
 __all__ = ["NGramLM"]
@@ -189,15 +189,11 @@ class NGramLM(LanguageModel):
         ValueError
             It is no such file, or a damaged one.
         """
-        tensors, metadata = read_safetensors(path, "language model")
-        name = os.fspath(path)
-        for key, expected in _FORMAT.items():
-            if metadata.get(key) != expected:
-                raise ValueError(f"{name!r} must be a file of NGramLM.save, got the {key} {metadata.get(key)!r}")
+        tensors, metadata = read_model(path, _FORMAT)
         try:
             return cls._from_tensors(tensors, metadata, threads)
         except (KeyError, ValueError, TypeError, IndexError) as error:
-            raise ValueError(f"{name!r} must be a whole language model: {error}") from None
+            raise ValueError(f"{os.fspath(path)!r} must be a whole language model: {error}") from None
 
     @classmethod
     def _from_tensors(cls, tensors: dict[str, NDArray[Any]], metadata: dict[str, str], threads: int | None) -> NGramLM:

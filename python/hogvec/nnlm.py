@@ -19,12 +19,12 @@ from hogvec._loss import Gradients, Loss
 from hogvec._nnlm_network import ACTIVATIONS, Network, Parameters
 from hogvec._optimizer_state import OptimizerState
 from hogvec._progress import Callback, EpochReport, Progress, progress_bar, show_on
-from hogvec._safetensors import read_safetensors, write_safetensors
+from hogvec._safetensors import write_safetensors
 from hogvec._system import number_of_threads
 from hogvec._validate import check_choice, check_float, check_int
 from hogvec._vectors_file import word_tensors, words_of
 from hogvec.class_tree import ClassTree
-from hogvec.language_model import LanguageModel, TextLike, encode, perplexity_of, text_and_vocabulary
+from hogvec.language_model import LanguageModel, TextLike, encode, perplexity_of, read_model, text_and_vocabulary
 from hogvec.losses import NCE, HierarchicalSoftmax, NegativeSampling, SampledSoftmax, Softmax
 from hogvec.optimizers import AdaGrad, Optimizer
 from hogvec.samplers import UnigramSampler
@@ -435,15 +435,11 @@ class NNLM(LanguageModel):
         ValueError
             It is no such file, or a damaged one.
         """
-        tensors, metadata = read_safetensors(path, "language model")
-        name = os.fspath(path)
-        for key, expected in _FORMAT.items():
-            if metadata.get(key) != expected:
-                raise ValueError(f"{name!r} must be a file of NNLM.save, got the {key} {metadata.get(key)!r}")
+        tensors, metadata = read_model(path, _FORMAT)
         try:
             return cls._from_tensors(tensors, metadata, arguments)
         except (KeyError, ValueError, IndexError) as error:
-            raise ValueError(f"{name!r} must be a whole language model: {error}") from None
+            raise ValueError(f"{os.fspath(path)!r} must be a whole language model: {error}") from None
 
     @classmethod
     def _from_tensors(cls, tensors: dict[str, NDArray[Any]], metadata: dict[str, str], arguments: Any) -> NNLM:
